@@ -1,0 +1,3 @@
+"""Mine image-editing triplets without people in the loop."""
+
+__version__ = "0.1.0"
