@@ -1,0 +1,205 @@
+"""The facts a run is made of: immutable records, and the ids that name them.
+
+Ids are a contract. An id is the first 128 bits, as 32 hex digits, of the BLAKE3 hash of a canonical JSON
+array `[kind, part, …]` (UTF-8, no spaces, parts in the order of the functions below). An image's name is the
+same hash over its encoded bytes; `pixels` is the hash over width, height and the decoded RGB bytes.
+
+    brief    seed of the recipe, ordinal, what is asked for
+    scene    origin, its text (a photograph: its pixels)
+    edit     scene, instruction
+    source   scene, painter's spec, seed, width, height
+    attempt  source, edit, editor's spec, seed
+    pair     source image, instruction, edited image
+    spec     role, back end, its revision, the settings that change its output
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+from blake3 import blake3
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Origin = Literal["written", "photograph"]
+RoleName = Literal["writer", "painter", "screen", "editor", "soft_filter", "checks", "validator"]
+Outcome = Literal["made", "rejected", "model_error", "infrastructure_error"]
+
+ROLE_NAMES: tuple[RoleName, ...] = (
+    "writer",
+    "painter",
+    "screen",
+    "editor",
+    "soft_filter",
+    "checks",
+    "validator",
+)
+
+
+def hash_bytes(data: bytes | memoryview) -> str:
+    """Name of a byte string: 128 bits of BLAKE3, as 32 hex digits."""
+    return blake3(data).hexdigest(length=16)
+
+
+def identify(kind: str, *parts: Json) -> str:
+    """Id of the thing of this kind that these parts determine; see the module's head for the contract."""
+    return hash_bytes(orjson.dumps([kind, *parts], option=orjson.OPT_SORT_KEYS))
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What determines a role's output: never a URL, a price, a number of workers."""
+
+    role: RoleName
+    backend: str  # "package.module:Class"
+    revision: str  # the back end's own; changes when its output does
+    settings: Mapping[str, Json]
+
+    @property
+    def id(self) -> str:
+        """Content id."""
+        return identify("spec", self.role, self.backend, self.revision, dict(self.settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a Writer was asked for, and the scene that came of it."""
+
+    id: str
+    ordinal: int
+    asked: Mapping[str, Json]
+    scene_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A text to paint from, or a photograph's place in the same flow."""
+
+    id: str
+    origin: Origin
+    prompt: str | None  # None: a photograph that nobody has described
+    style: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One instruction that fits a scene."""
+
+    id: str
+    scene_id: str
+    ordinal: int
+    instruction: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture of a scene, before any edit. A picture lost and made again with other bytes is a new revision."""
+
+    id: str
+    revision: int
+    scene_id: str
+    spec_id: str
+    seed: int
+    width: int
+    height: int
+    image: str
+    pixels: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of an editor at (source, edit). A lost picture made again otherwise is a new revision."""
+
+    id: str
+    revision: int
+    source_id: str
+    edit_id: str
+    spec_id: str
+    seed: int
+    image: str
+    pixels: str
+    pair_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """⟨source image, instruction, edited image⟩: the one thing that is judged and rated."""
+
+    id: str
+    source_image: str
+    instruction: str
+    edited_image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A measurement on a Pair, e.g. the share of its largest changed component."""
+
+    pair_id: str
+    name: str
+    spec_id: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judge's answer about a Pair or a Source: a value, or the reason why there is none."""
+
+    subject_id: str
+    question: str
+    spec_id: str
+    repeat: int
+    value: float | None  # scores 1..5; yes/no 1.0 / 0.0, or the probability of yes
+    reason: str | None
+    raw: str | None  # the judge's own words
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a role, whatever came of it. Retries are calls too."""
+
+    role: RoleName
+    spec_id: str
+    job_id: str  # id of the fact that the call was to make
+    number: int  # 1 for the first try of this job
+    outcome: Outcome
+    reason: str | None
+    seconds: float
+    price: float | None  # in the currency of the recipe; None: not known
+    finished_at: float  # seconds since the epoch
+
+
+Fact = Spec | Brief | Scene | Edit | Source | Attempt | Pair | Signal | Verdict | Call
+
+
+def brief_id(recipe_seed: int, ordinal: int, asked: Mapping[str, Json]) -> str:
+    """Id of the ordinal-th brief of a recipe."""
+    return identify("brief", recipe_seed, ordinal, dict(asked))
+
+
+def scene_id(origin: Origin, text: str) -> str:
+    """Id of a scene from its prompt, or of a photograph's scene from its pixel hash."""
+    return identify("scene", origin, text)
+
+
+def edit_id(scene: str, instruction: str) -> str:
+    """Id of an instruction within its scene."""
+    return identify("edit", scene, instruction)
+
+
+def source_id(scene: str, spec: str, seed: int, width: int, height: int) -> str:
+    """Id of a picture of a scene."""
+    return identify("source", scene, spec, seed, width, height)
+
+
+def attempt_id(source: str, edit: str, spec: str, seed: int) -> str:
+    """Id of one try at (source, edit)."""
+    return identify("attempt", source, edit, spec, seed)
+
+
+def pair_id(source_image: str, instruction: str, edited_image: str) -> str:
+    """Id of ⟨source image, instruction, edited image⟩."""
+    return identify("pair", source_image, instruction, edited_image)
