@@ -1,8 +1,8 @@
 """The 26 picture sizes, from 640×1600 to 1600×640, about one megapixel each.
 
-The NHR-Edit release is known to hold 26 sizes between these two; its list isn't published. The list here is ours:
-the multi-aspect sizes that SDXL made common (multiples of 64, area nearest 1024²) between the same ends. Those are
-27, mirrored about the square; 1344×704, which is nearly 1344×768, is left out.
+The NHR-Edit release is known to hold 26 sizes between these two; its list is not published. This one is ours:
+the multi-aspect sizes that SDXL made common (multiples of 64, area nearest 1024²) between the same ends. They
+are 27, mirrored about the square; 1344×704, which is nearly 1344×768, is left out.
 """
 
 from __future__ import annotations

@@ -1,0 +1,153 @@
+"""The registration check: did the picture outside the edit shift or zoom? Edit models like to, slightly.
+
+Corners of the source, spread over a grid, are followed into the edited picture: pyramidal Lucas-Kanade on a
+high-passed luminance, so that drift of colour or light hardly matters. RANSAC finds the similarity that most
+of them agree on, so that the edited place has no say; reweighted least squares sharpen it. Where fewer agree
+than can be trusted the answer is unknown, with the reason: never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot, sqrt
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Grey = npt.NDArray[np.uint8]  # height × width
+Points = npt.NDArray[np.float64]  # n × 2, x and y
+
+WORKING_PIXELS = 512 * 512
+
+_CELL = 22  # pixels: one corner at most is taken from each cell of this size
+_WINDOW = 15  # pixels that a corner is followed with
+_PYRAMID_LEVELS = 2
+_LEAST_CORNER = 2e-4  # smallest eigenvalue of the structure tensor; sensor noise lies under it
+_MOST_CORNERS = 180
+_LEAST_AGREEING = 16
+_LEAST_AGREEING_SHARE = 0.4
+_RANSAC_DISTANCE = 0.7  # pixels at the working size
+_WORST_SHIFT_ERROR = 0.12  # standard errors above which the answer is unknown: pixels at full size
+_WORST_ZOOM_ERROR = 0.08  # percent
+
+UnknownReason = Literal["too_little_texture", "too_little_unchanged", "too_uncertain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """How the edited picture lies over the source, outside the edit."""
+
+    dx: float  # pixels at full size, at the picture's centre; > 0: what was left is now further right
+    dy: float  # > 0: further down
+    zoom: float  # percent; > 0: the edited picture is enlarged
+    rotation: float  # degrees, > 0: clockwise as seen
+    agreeing: float  # share of the followed corners that agree, 0..1
+
+    @property
+    def shift(self) -> float:
+        """Length of (dx, dy) in pixels."""
+        return hypot(self.dx, self.dy)
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """The two can't be laid over each other with any trust."""
+
+    reason: UnknownReason
+
+
+def working_factor(width: int, height: int) -> int:
+    """Whole number that both sides are divided by to reach about `WORKING_PIXELS`."""
+    return max(1, round(sqrt(width * height / WORKING_PIXELS)))
+
+
+def register(source: Grey, edited: Grey, factor: int) -> Registration | Unregistered:
+    """Shift and zoom between two luminances that were reduced by `factor` from the full size."""
+    corners = _corners(source)
+    if len(corners) < _LEAST_AGREEING:
+        return Unregistered("too_little_texture")
+    found, status, _ = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]  # stubs want a first guess
+        _high_passed(source),
+        _high_passed(edited),
+        corners,
+        None,
+        winSize=(_WINDOW, _WINDOW),
+        maxLevel=_PYRAMID_LEVELS,
+        criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 12, 0.005),
+    )
+    followed = status.ravel() == 1
+    before, after = corners[followed], found[followed]
+    if len(before) < _LEAST_AGREEING:
+        return Unregistered("too_little_unchanged")
+    _, agree = cv2.estimateAffinePartial2D(
+        before, after, method=cv2.RANSAC, ransacReprojThreshold=_RANSAC_DISTANCE, maxIters=500
+    )
+    agreeing = 0 if agree is None else int(agree.sum())
+    if agreeing < _LEAST_AGREEING or agreeing < _LEAST_AGREEING_SHARE * len(corners):
+        return Unregistered("too_little_unchanged")
+    chosen = agree.ravel() == 1
+    height, width = source.shape
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    return _fit(before[chosen] - centre, after[chosen] - centre, factor, agreeing / len(corners))
+
+
+def _fit(before: Points, after: Points, factor: int, agreeing: float) -> Registration | Unregistered:
+    """Least squares over (dx, dy, zoom, rotation), reweighted so that the last strays lose their say."""
+    moved = (after - before).astype(np.float64)
+    x, y = before[:, 0].astype(np.float64), before[:, 1].astype(np.float64)
+    count = len(x)
+    design = np.zeros((2 * count, 4))
+    design[:count, 0] = 1
+    design[count:, 1] = 1
+    design[:count, 2], design[count:, 2] = x, y
+    design[:count, 3], design[count:, 3] = -y, x
+    target = np.concatenate([moved[:, 0], moved[:, 1]])
+    weights = np.ones(2 * count)
+    for _ in range(4):
+        weighted = design * weights[:, None]
+        normal = weighted.T @ design
+        solution = np.linalg.solve(normal, weighted.T @ target)
+        residual = target - design @ solution
+        distance = np.hypot(residual[:count], residual[count:])
+        scale = 1.4826 * float(np.median(distance)) + 0.003
+        tukey = np.clip(1 - (distance / (4 * scale)) ** 2, 0, None) ** 2
+        weights = np.concatenate([tukey, tukey])
+    freedom = max(1.0, float(weights.sum()) - 4)
+    variance = float((weights * residual**2).sum()) / freedom
+    errors = np.sqrt(variance * np.diag(np.linalg.inv(normal)))
+    if factor * max(errors[0], errors[1]) > _WORST_SHIFT_ERROR or 100 * errors[2] > _WORST_ZOOM_ERROR:
+        return Unregistered("too_uncertain")
+    dx, dy, zoom, turn = (float(value) for value in solution)
+    return Registration(factor * dx, factor * dy, 100 * zoom, float(np.degrees(turn)), agreeing)
+
+
+def _corners(grey: Grey) -> npt.NDArray[np.float32]:
+    """The best corner of each grid cell, n × 2, where it is one."""
+    strength = cv2.cornerMinEigenVal(grey, 5)
+    rows, columns = grey.shape[0] // _CELL, grey.shape[1] // _CELL
+    if not rows or not columns:
+        return np.zeros((0, 2), dtype=np.float32)
+    # Centre the grid, so that its margins are equal.
+    top, left = (grey.shape[0] - rows * _CELL) // 2, (grey.shape[1] - columns * _CELL) // 2
+    cells = (
+        strength[top : top + rows * _CELL, left : left + columns * _CELL]
+        .reshape(rows, _CELL, columns, _CELL)
+        .transpose(0, 2, 1, 3)
+        .reshape(rows * columns, _CELL * _CELL)
+    )
+    best = cells.argmax(axis=1)
+    strengths = cells[np.arange(len(best)), best]
+    kept = np.flatnonzero(strengths > _LEAST_CORNER)
+    if len(kept) > _MOST_CORNERS:  # every k-th strongest would bunch; a stride over the grid keeps the spread
+        kept = kept[np.linspace(0, len(kept) - 1, _MOST_CORNERS).astype(int)]
+    x = left + (kept % columns) * _CELL + best[kept] % _CELL
+    y = top + (kept // columns) * _CELL + best[kept] // _CELL
+    return np.stack([x, y], axis=1).astype(np.float32)
+
+
+def _high_passed(grey: Grey) -> Grey:
+    """Detail around mid-grey: what is left when slow changes of light and colour are taken out."""
+    blurred = cv2.blur(grey, (31, 31))
+    return np.asarray(cv2.addWeighted(grey, 1.0, blurred, -1.0, 128.0), dtype=np.uint8)

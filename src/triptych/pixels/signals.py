@@ -1,0 +1,125 @@
+"""All that is measured on a pair's pixels, in one pass that shares its intermediates.
+
+    low_level.changed_share   share of pixels that differ by more than 40, 0..1
+    low_level.largest_share   largest 4-connected component of those, 0..1; absent: nothing changed
+    registration.dx .dy       pixels that the picture outside the edit moved (right, down); absent: unknown
+    registration.shift        their length
+    registration.zoom         percent, > 0: enlarged
+    drift.lightness           mean change of CIE L* outside the edit, signed
+    drift.cast                length of the mean change of (a*, b*) outside the edit
+    drift.colour              mean of |ΔL*| + |Δa*| + |Δb*| over the blocks outside the edit
+    sharpness.ratio           fine detail outside the edit, edited over source; < 1: blurred
+
+"Outside the edit" is the picture less the blocks most of whose pixels are flagged, and less a margin around
+them. Where hardly any of it is left, drift and sharpness are absent.
+"""
+
+from __future__ import annotations
+
+from math import hypot
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from triptych.pixels.low_level import Mask, change_mask, low_level
+from triptych.pixels.picture import Pixels
+from triptych.pixels.registration import Registration, register, working_factor
+
+REVISION: Final = "1"  # of everything that `measure` gives; changes when a value does
+
+_BLOCK = 8  # pixels: the side of the blocks that the outside of the edit is told apart by
+_LEAST_OUTSIDE = 0.05  # of the picture
+_STRIPS, _STRIP_BLOCKS = 8, 4  # sharpness is read from this many strips, each so many blocks high
+_LEAST_DETAIL = 0.3  # mean |Laplacian| of 255 below which the source has no detail to lose
+
+
+def measure(source: Pixels, edited: Pixels) -> dict[str, float]:
+    """Every signal of a pair of one size; the module's head names them. Unknown ones are absent."""
+    mask = change_mask(source, edited)
+    change = low_level(mask)
+    signals = {"low_level.changed_share": change.changed_share}
+    if change.largest_share is not None:
+        signals["low_level.largest_share"] = change.largest_share
+
+    factor = working_factor(source.shape[1], source.shape[0])
+    small_source, small_edited = _reduced(source, factor), _reduced(edited, factor)
+    registration = register(_grey(small_source), _grey(small_edited), factor)
+    if isinstance(registration, Registration):
+        signals["registration.dx"] = registration.dx
+        signals["registration.dy"] = registration.dy
+        signals["registration.shift"] = registration.shift
+        signals["registration.zoom"] = registration.zoom
+
+    outside = outside_of_change(mask)
+    if outside.any() and float(outside.mean()) >= 255 * _LEAST_OUTSIDE:
+        signals |= _drift(small_source, small_edited, outside)
+        signals |= _sharpness(source, edited, outside)
+    return {name: round(value, 5) for name, value in signals.items()}
+
+
+def outside_of_change(mask: Mask) -> Mask:
+    """255 for every block of 8 × 8 pixels outside the edit, height/8 × width/8 (rounded up)."""
+    height, width = mask.shape
+    rows, columns = -(-height // _BLOCK), -(-width // _BLOCK)
+    share = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA)
+    # A shift by a pixel flags thin edges everywhere; only blocks that are mostly flagged are an edit.
+    changed = cv2.threshold(share, 127, 255, cv2.THRESH_BINARY)[1]
+    grown = cv2.dilate(changed, np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.bitwise_not(grown), dtype=np.uint8)
+
+
+def _drift(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float]:
+    blocks = (outside.shape[1], outside.shape[0])
+    before, after = (
+        cv2.cvtColor(cv2.resize(each, blocks, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
+        for each in (source, edited)
+    )
+    mean_before, mean_after = cv2.mean(before, mask=outside), cv2.mean(after, mask=outside)
+    mean_difference = cv2.mean(cv2.absdiff(before, after), mask=outside)
+    lightness_scale = 100 / 255  # 8-bit Lab holds L* stretched to 255, a* and b* as they are
+    return {
+        "drift.lightness": (mean_after[0] - mean_before[0]) * lightness_scale,
+        "drift.cast": hypot(mean_after[1] - mean_before[1], mean_after[2] - mean_before[2]),
+        "drift.colour": mean_difference[0] * lightness_scale + mean_difference[1] + mean_difference[2],
+    }
+
+
+def _sharpness(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float]:
+    """Mean positive Laplacian, edited over source: at full size, where softness shows; a few strips do."""
+    rows = outside.shape[0]
+    strip = min(_STRIP_BLOCKS, rows)
+    firsts = np.unique(np.linspace(0, rows - strip, _STRIPS).astype(int))
+    before = after = 0.0
+    pixels = 0
+    for first in firsts:
+        top, bottom = int(first) * _BLOCK, min((int(first) + strip) * _BLOCK, source.shape[0])
+        size = (source.shape[1], bottom - top)
+        kept: Mask = np.asarray(
+            cv2.resize(outside[first : first + strip], size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8
+        )
+        before += _detail(source[top:bottom], kept)
+        after += _detail(edited[top:bottom], kept)
+        pixels += cv2.countNonZero(kept)
+    if not pixels or before / pixels < _LEAST_DETAIL:
+        return {}
+    return {"sharpness.ratio": after / before}
+
+
+def _detail(pixels: Pixels, kept: Mask) -> float:
+    edges = cv2.Laplacian(_grey(pixels), cv2.CV_8U, ksize=1)
+    return float(cv2.sumElems(cv2.bitwise_and(edges, kept))[0])
+
+
+def _reduced(pixels: Pixels, factor: int) -> Pixels:
+    if factor == 1:
+        return pixels
+    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
+    # Cropped to whole multiples: then every small pixel is the mean of factor × factor, and OpenCV is fast.
+    whole = pixels[: height * factor, : width * factor]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _grey(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
