@@ -6,6 +6,8 @@ TriptychError
 │   ├── PictureError          a file that is no readable picture
 │   └── RunError              a run folder that can't be used: held, read-only, of another version
 ├── WorkFailed                the work couldn't be finished (exit 1)
+│   └── MissingImage          an image that facts name isn't in the store
+│       └── DamagedImage      it is there, but isn't the bytes that its name says
 └── CallFailed                one call to a role gave no result; becomes data in the ledger
     ├── Refused               the model declined this very request: spends an attempt, never retried
     ├── ModelError            the model answered nonsense: retried a bounded number of times
@@ -37,6 +39,21 @@ class RunError(UserError):
 
 class WorkFailed(TriptychError):
     """The work asked for couldn't be finished; what was done is kept."""
+
+
+class MissingImage(WorkFailed):
+    """An image that facts name isn't in the store. `image` is its hash."""
+
+    def __init__(self, image: str, message: str) -> None:
+        super().__init__(message)
+        self.image = image
+
+    def __reduce__(self) -> tuple[type[MissingImage], tuple[str, str]]:
+        return type(self), (self.image, str(self))
+
+
+class DamagedImage(MissingImage):
+    """An image is stored, but its bytes don't hash to its name; as good as missing."""
 
 
 class CallFailed(TriptychError):

@@ -25,6 +25,7 @@ from blake3 import blake3
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Origin = Literal["written", "photograph"]
 RoleName = Literal["writer", "painter", "screen", "editor", "soft_filter", "checks", "validator"]
+DerivationKind = Literal["inverse", "composite", "chain"]
 Outcome = Literal["made", "rejected", "model_error", "infrastructure_error"]
 
 ROLE_NAMES: tuple[RoleName, ...] = (
@@ -96,7 +97,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A picture of a scene, before any edit. A picture lost and made again with other bytes is a new revision."""
+    """A picture of a scene, before any edit. One lost and made again with other bytes is a new revision."""
 
     id: str
     revision: int
@@ -135,6 +136,16 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """One edge of a derived Pair's lineage. A Pair that an Attempt points to needs none."""
+
+    pair_id: str
+    ordinal: int  # place among the parents of the pair, from 0
+    parent_id: str  # a Pair
+    kind: DerivationKind
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """A measurement on a Pair, e.g. the share of its largest changed component."""
 
@@ -146,9 +157,9 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judge's answer about a Pair or a Source: a value, or the reason why there is none."""
+    """A judge's answer about a Pair or a source's picture: a value, or the reason why there is none."""
 
-    subject_id: str
+    subject_id: str  # a Pair, or the image of a Source
     question: str
     spec_id: str
     repeat: int
@@ -170,9 +181,10 @@ class Call:
     seconds: float
     price: float | None  # in the currency of the recipe; None: not known
     finished_at: float  # seconds since the epoch
+    scene_id: str | None  # None: the scene isn't known before the call
 
 
-Fact = Spec | Brief | Scene | Edit | Source | Attempt | Pair | Signal | Verdict | Call
+Fact = Spec | Brief | Scene | Edit | Source | Attempt | Pair | Derivation | Signal | Verdict | Call
 
 
 def brief_id(recipe_seed: int, ordinal: int, asked: Mapping[str, Json]) -> str:

@@ -1,0 +1,1 @@
+"""Facts in, queries out: the only place that knows tables."""

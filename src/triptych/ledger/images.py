@@ -1,0 +1,121 @@
+"""Images as files named by the hash of their bytes: written once, never changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from triptych.errors import DamagedImage, MissingImage, WorkFailed
+from triptych.records import hash_bytes
+
+ImageState = Literal["ok", "missing", "damaged"]
+
+_PNG_MAGIC = b"\x89PNG"
+_SUFFIXES = (".jpg", ".png")  # a run stores JPEG unless it is told otherwise: found by the first stat
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStore:
+    """A folder of images: `ab/abcd….jpg`. Cheap to make and to pickle; any number of processes may use it."""
+
+    folder: Path
+    durable: bool = False  # outlives a power cut, at one or two fsyncs an image
+
+    def put(self, data: bytes) -> str:
+        """Store an encoded image and return its hash. WorkFailed, and nothing half-written, where that fails.
+
+        One that is there already isn't written again, unless its file is damaged.
+        """
+        name = hash_bytes(data)
+        if self.check(name) != "ok":
+            self._write(self._path(name, ".png" if data.startswith(_PNG_MAGIC) else ".jpg"), data)
+        return name
+
+    def get(self, image: str) -> bytes:
+        """Bytes of an image. MissingImage where it isn't stored, DamagedImage where it has changed."""
+        try:
+            data = self.path(image).read_bytes()
+        except FileNotFoundError:
+            raise self._missing(image) from None
+        except OSError as error:
+            raise DamagedImage(image, f"image {image} can't be read ({error.strerror})") from error
+        if hash_bytes(data) != image:
+            raise DamagedImage(image, f"image {image} is damaged: `triptych mine` makes it again")
+        return data
+
+    def path(self, image: str) -> Path:
+        """File of an image. MissingImage where there is none."""
+        for suffix in _SUFFIXES:
+            path = self._path(image, suffix)
+            if path.exists():
+                return path
+        raise self._missing(image)
+
+    def exists(self, image: str) -> bool:
+        """Whether there is a file for this image, whole or not."""
+        return any(self._path(image, suffix).exists() for suffix in _SUFFIXES)
+
+    def check(self, image: str) -> ImageState:
+        """Whether an image is stored and hashes to its name."""
+        try:
+            self.get(image)
+        except DamagedImage:
+            return "damaged"
+        except MissingImage:
+            return "missing"
+        return "ok"
+
+    def stored(self) -> Iterator[str]:
+        """Names of all images in the folder, sorted."""
+        for path in sorted(self.folder.glob("[0-9a-f][0-9a-f]/*")):
+            if path.suffix in _SUFFIXES:
+                yield path.stem
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half-written. Only while nobody writes here."""
+        for path in self.folder.glob("[0-9a-f][0-9a-f]/*.part"):
+            path.unlink(missing_ok=True)
+
+    def _path(self, image: str, suffix: str) -> Path:
+        return self.folder / image[:2] / f"{image}{suffix}"
+
+    def _missing(self, image: str) -> MissingImage:
+        return MissingImage(image, f"image {image} isn't in {self.folder}: `triptych mine` makes it again")
+
+    def _write(self, path: Path, data: bytes) -> None:
+        part = path.with_name(f"{uuid4().hex}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                file.write(data)
+                if self.durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            part.replace(path)
+            if self.durable:
+                _sync_folder(path.parent)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            if error.errno in (ENOSPC, EDQUOT):
+                message = f"the disk of {self.folder} is full: free some space and run the same command again"
+            else:
+                message = (
+                    f"no image can be written to {self.folder} ({error.strerror}): mend that and run again"
+                )
+            raise WorkFailed(message) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename outlive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,250 @@
+"""Questions to the ledger. Every answer has a fixed order, so what is derived from it does too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Table, func, literal, select, union_all
+
+from triptych.ledger import schema
+from triptych.ledger.store import Ledger
+from triptych.records import Attempt, Edit, Outcome, RoleName, Scene, Source, Spec, Verdict
+
+ImageKind = Literal["source", "attempt", "pair"]
+
+_SCENES_AT_ONCE = 32
+_IDS_AT_ONCE = 5_000  # SQLite takes 32,766 values in a statement, PostgreSQL 65,535
+
+
+@dataclass(frozen=True, slots=True)
+class CallHistory:
+    """How often the calls for a job failed, by outcome, and why the last one did."""
+
+    rejected: int = 0
+    model_errors: int = 0
+    infrastructure_errors: int = 0
+    last_reason: str | None = None
+
+    @property
+    def failures(self) -> int:
+        """Calls that gave no result."""
+        return self.rejected + self.model_errors + self.infrastructure_errors
+
+
+@dataclass(frozen=True, slots=True)
+class SceneFacts:
+    """All facts about a scene. Of a picture made several times, only the latest revision."""
+
+    scene: Scene
+    edits: tuple[Edit, ...]  # by ordinal
+    sources: tuple[Source, ...]  # by seed
+    attempts: Mapping[tuple[str, str], tuple[Attempt, ...]]  # (source id, edit id) → by seed
+    signals: Mapping[str, Mapping[str, Mapping[str, float]]]  # pair id → spec id → name → value
+    verdicts: Mapping[
+        str, Mapping[tuple[str, str], Verdict]
+    ]  # a source's image or a pair id → (spec id, question); repeat 0 only
+    calls: Mapping[str, CallHistory]  # job id → its failures; a job that never failed isn't here
+
+
+@dataclass(frozen=True, slots=True)
+class RoleCost:
+    """What a role's calls cost, failed ones too. `price` is None where no call's price is known."""
+
+    calls: int = 0
+    seconds: float = 0.0  # model-seconds
+    price: float | None = None
+
+
+def specs(ledger: Ledger) -> dict[str, Spec]:
+    """Every spec by its id."""
+    return {spec.id: spec for spec in ledger.facts(Spec)}
+
+
+def scene_ids(ledger: Ledger) -> list[str]:
+    """Ids of all scenes, sorted."""
+    with ledger.reading() as connection:
+        return list(connection.execute(select(schema.scene.c.id).order_by(schema.scene.c.id)).scalars())
+
+
+def briefs(ledger: Ledger) -> dict[str, str]:
+    """Scene id of every brief that was written, by brief id."""
+    brief = schema.brief.c
+    with ledger.reading() as connection:
+        rows = connection.execute(select(brief.id, brief.scene_id).order_by(brief.id)).all()
+    return {row.id: row.scene_id for row in rows}
+
+
+def call_histories(ledger: Ledger, job_ids: Sequence[str]) -> dict[str, CallHistory]:
+    """Failures of these jobs; for jobs whose scene isn't known yet. Those that never failed are left out."""
+    with ledger.reading() as connection:
+        return _histories(_rows(connection, schema.call, "job_id", job_ids, failed=True))
+
+
+def scene_facts(ledger: Ledger, wanted: Sequence[str]) -> Iterator[SceneFacts]:
+    """Facts of these scenes, in the order given, loaded a few at a time. Unknown ids are passed over."""
+    for some in _batches(wanted, _SCENES_AT_ONCE):
+        with ledger.reading() as connection:
+            chunk = _load(connection, some)
+        yield from chunk
+
+
+def costs(ledger: Ledger) -> dict[RoleName, RoleCost]:
+    """What each role has cost so far; a role that was never called isn't here."""
+    call = schema.call.c
+    asked = select(call.role, func.count(), func.sum(call.seconds), func.sum(call.price))
+    with ledger.reading() as connection:
+        rows = connection.execute(asked.group_by(call.role).order_by(call.role)).all()
+    return {role: RoleCost(calls, seconds, price) for role, calls, seconds, price in rows}
+
+
+def spent(ledger: Ledger) -> RoleCost:
+    """What all calls together have cost so far."""
+    by_role = costs(ledger).values()
+    prices = [cost.price for cost in by_role if cost.price is not None]
+    return RoleCost(
+        sum(cost.calls for cost in by_role),
+        sum(cost.seconds for cost in by_role),
+        sum(prices) if prices else None,
+    )
+
+
+def failures(ledger: Ledger) -> dict[str, int]:
+    """How many calls gave no result, by reason, the commonest first."""
+    call = schema.call.c
+    reason = func.coalesce(call.reason, call.outcome)
+    asked = select(reason, func.count()).where(call.outcome != "made").group_by(reason)
+    with ledger.reading() as connection:
+        counts = [(row[0], row[1]) for row in connection.execute(asked)]
+    return dict(sorted(counts, key=lambda item: (-item[1], item[0])))
+
+
+def images(ledger: Ledger) -> Iterator[tuple[str, ImageKind, str]]:
+    """(image, what names it, its id) for every image that is still wanted, sorted; an image may recur.
+
+    Earlier revisions aren't wanted: their pictures were lost. Of Pairs, only those are here that no attempt
+    made.
+    """
+    source, attempt, pair = schema.source.c, schema.attempt.c, schema.pair.c
+    no_attempt = ~select(attempt.id).where(attempt.pair_id == pair.id).exists()
+    named = [
+        select(source.image.label("image"), literal("source").label("kind"), source.id).where(
+            _latest(schema.source)
+        ),
+        select(attempt.image, literal("attempt"), attempt.id).where(_latest(schema.attempt)),
+        select(pair.source_image, literal("pair"), pair.id).where(no_attempt),
+        select(pair.edited_image, literal("pair"), pair.id).where(no_attempt),
+    ]
+    everything = union_all(*named).subquery()
+    columns = everything.c
+    ordered = select(columns.image, columns.kind, columns.id).order_by(
+        columns.image, columns.kind, columns.id
+    )
+    with ledger.reading() as connection:
+        for row in connection.execution_options(yield_per=_IDS_AT_ONCE).execute(ordered):
+            yield row.image, row.kind, row.id
+
+
+# ---- a chunk of scenes -----------------------------------------------------------------------------------
+
+
+def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
+    """Facts of a few scenes: one look-up for each table, parted by scene in memory."""
+    scenes = {row[0]: Scene(*row) for row in _rows(connection, schema.scene, "id", wanted)}
+    edits: dict[str, list[Edit]] = defaultdict(list)
+    for row in _rows(connection, schema.edit, "scene_id", wanted):
+        edits[row[1]].append(Edit(*row))
+    sources: dict[str, dict[str, Source]] = defaultdict(dict)
+    scene_of_source: dict[str, str] = {}
+    for row in _rows(connection, schema.source, "scene_id", wanted):  # by revision: the latest comes last
+        source = Source(*row)
+        sources[source.scene_id][source.id] = source
+        scene_of_source[source.id] = source.scene_id
+    attempts: dict[str, dict[str, Attempt]] = defaultdict(dict)
+    for row in _rows(connection, schema.attempt, "source_id", list(scene_of_source)):
+        attempt = Attempt(*row)
+        attempts[scene_of_source[attempt.source_id]][attempt.id] = attempt
+
+    pairs = list({attempt.pair_id: None for made in attempts.values() for attempt in made.values()})
+    signals: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+    for pair, name, spec, value in _rows(connection, schema.signal, "pair_id", pairs):
+        signals[pair].setdefault(spec, {})[name] = value
+    pictures = list({source.image: None for known in sources.values() for source in known.values()})
+    verdicts: dict[str, dict[tuple[str, str], Verdict]] = defaultdict(dict)
+    for row in _rows(connection, schema.verdict, "subject_id", [*pictures, *pairs]):
+        if row[3] == 0:
+            verdicts[row[0]][row[2], row[1]] = Verdict(*row)
+    calls: dict[str, list[Any]] = defaultdict(list)
+    for row in _rows(connection, schema.call, "scene_id", wanted, failed=True):
+        calls[row[-1]].append(row)
+
+    found = []
+    for id_ in wanted:
+        if id_ not in scenes:
+            continue
+        subjects = [source.image for source in sources[id_].values()]
+        subjects.extend(attempt.pair_id for attempt in attempts[id_].values())
+        found.append(
+            SceneFacts(
+                scenes[id_],
+                tuple(sorted(edits[id_], key=lambda edit: (edit.ordinal, edit.id))),
+                tuple(sorted(sources[id_].values(), key=lambda source: (source.seed, source.id))),
+                _by_source_and_edit(attempts[id_].values()),
+                {subject: signals[subject] for subject in subjects if subject in signals},
+                {subject: verdicts[subject] for subject in subjects if subject in verdicts},
+                _histories(calls[id_]),
+            )
+        )
+    return found
+
+
+def _by_source_and_edit(attempts: Collection[Attempt]) -> dict[tuple[str, str], tuple[Attempt, ...]]:
+    grouped: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
+    for attempt in sorted(attempts, key=lambda attempt: (attempt.seed, attempt.id)):
+        grouped[attempt.source_id, attempt.edit_id].append(attempt)
+    return {key: tuple(made) for key, made in sorted(grouped.items())}
+
+
+def _histories(failed_calls: Collection[Any]) -> dict[str, CallHistory]:
+    """Histories from rows of the call table, which are in the order in which each job's calls were made."""
+    histories: dict[str, CallHistory] = {}
+    for _, _, job, _, outcome, reason, *_ in failed_calls:
+        histories[job] = _after(histories.get(job, CallHistory()), outcome, reason)
+    return histories
+
+
+def _after(history: CallHistory, outcome: Outcome, reason: str | None) -> CallHistory:
+    return replace(
+        history,
+        rejected=history.rejected + (outcome == "rejected"),
+        model_errors=history.model_errors + (outcome == "model_error"),
+        infrastructure_errors=history.infrastructure_errors + (outcome == "infrastructure_error"),
+        last_reason=reason,
+    )
+
+
+def _rows(
+    connection: Connection, table: Table, column: str, values: Sequence[str], *, failed: bool = False
+) -> list[Any]:
+    """Rows whose column has one of these values, each value's in the order of the key."""
+    rows: list[Any] = []
+    for some in _batches(values, _IDS_AT_ONCE):
+        asked = select(table).where(table.c[column].in_(some)).order_by(*table.primary_key)
+        if failed:
+            asked = asked.where(table.c.outcome != "made")
+        rows.extend(connection.execute(asked).all())
+    return rows
+
+
+def _latest(table: Table) -> Any:
+    later = table.alias("later")
+    return ~select(later.c.id).where(later.c.id == table.c.id, later.c.revision > table.c.revision).exists()
+
+
+def _batches(values: Sequence[str], size: int) -> Iterator[list[str]]:
+    rest = iter(values)
+    while some := list(islice(rest, size)):
+        yield some

@@ -1,0 +1,156 @@
+"""The ledger's tables, one for each record type with its fields as columns, and their migrations.
+
+Rows are only ever added. A key says when two facts are the same one; recording it again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    inspect,
+    select,
+)
+from sqlalchemy.types import BigInteger, TypeEngine
+
+from triptych import __version__
+from triptych.errors import RunError
+from triptych.records import (
+    Attempt,
+    Brief,
+    Call,
+    Derivation,
+    Edit,
+    Fact,
+    Pair,
+    Scene,
+    Signal,
+    Source,
+    Spec,
+    Verdict,
+)
+
+METADATA: Final = MetaData()
+
+meta: Final = Table(
+    "meta",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+
+def _table(
+    record: type[Fact], key: str, *, optional: str = "", types: Mapping[str, TypeEngine[Any]]
+) -> Table:
+    """Table of a record type. A column is Text unless `types` says otherwise, NOT NULL unless optional."""
+    names = [field.name for field in fields(record)]
+    if record is Spec:
+        names.insert(0, "id")
+    key_names = key.split()
+    columns = [
+        Column(
+            name, types.get(name, Text()), primary_key=name in key_names, nullable=name in optional.split()
+        )
+        for name in names
+    ]
+    # Without a row id the key is the table itself: half the pages, and one search for each look-up.
+    return Table(record.__name__.lower(), METADATA, *columns, sqlite_with_rowid=False)
+
+
+spec: Final = _table(Spec, "id", types={"settings": JSON()})
+brief: Final = _table(Brief, "id", types={"ordinal": Integer(), "asked": JSON()})
+scene: Final = _table(Scene, "id", optional="prompt style", types={})
+edit: Final = _table(Edit, "id", types={"ordinal": Integer()})
+source: Final = _table(
+    Source,
+    "id revision",
+    types={"revision": Integer(), "seed": BigInteger(), "width": Integer(), "height": Integer()},
+)
+attempt: Final = _table(Attempt, "id revision", types={"revision": Integer(), "seed": BigInteger()})
+pair: Final = _table(Pair, "id", types={})
+derivation: Final = _table(Derivation, "pair_id ordinal", types={"ordinal": Integer()})
+signal: Final = _table(Signal, "pair_id spec_id name", types={"value": Double()})
+verdict: Final = _table(
+    Verdict,
+    "subject_id spec_id question repeat",
+    optional="value reason raw",
+    types={"repeat": Integer(), "value": Double()},
+)
+# The time is part of the key: two calls are never one, whatever number they were given.
+call: Final = _table(
+    Call,
+    "job_id number finished_at",
+    optional="reason price scene_id",
+    types={"number": Integer(), "seconds": Double(), "price": Double(), "finished_at": Double()},
+)
+
+Index("edit_by_scene", edit.c.scene_id)
+Index("source_by_scene", source.c.scene_id)
+Index("attempt_by_source", attempt.c.source_id)
+Index("attempt_by_pair", attempt.c.pair_id)
+Index("derivation_by_parent", derivation.c.parent_id)
+Index("call_by_scene", call.c.scene_id, call.c.outcome)
+
+TABLES: Final[dict[type[Fact], Table]] = {
+    Spec: spec,
+    Brief: brief,
+    Scene: scene,
+    Edit: edit,
+    Source: source,
+    Attempt: attempt,
+    Pair: pair,
+    Derivation: derivation,
+    Signal: signal,
+    Verdict: verdict,
+    Call: call,
+}
+
+Migration = Callable[[Connection], None]
+
+# Step n (from 0) makes format n + 2 of format n + 1. A new ledger is created in the newest format.
+MIGRATIONS: Final[tuple[Migration, ...]] = ()
+
+
+def format_of(connection: Connection) -> int | None:
+    """Number of the format of a ledger; None where there is no ledger yet."""
+    if not inspect(connection).has_table(meta.name):
+        return None
+    value = connection.execute(select(meta.c.value).where(meta.c.key == "format")).scalar_one()
+    return int(value)
+
+
+def migrate(connection: Connection, where: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring a ledger to the newest format, within the caller's transaction: all of it, or nothing."""
+    newest = 1 + len(migrations)
+    found = format_of(connection)
+    if found is None:
+        METADATA.create_all(connection)
+        facts = {"format": str(newest), "created_by": f"triptych {__version__}"}
+        connection.execute(meta.insert(), [{"key": key, "value": value} for key, value in facts.items()])
+        return
+    refuse_newer(found, where, newest)
+    if found < newest:
+        for step in migrations[found - 1 :]:
+            step(connection)
+        connection.execute(meta.update().where(meta.c.key == "format").values(value=str(newest)))
+
+
+def refuse_newer(found: int, where: str, newest: int = 1 + len(MIGRATIONS)) -> None:
+    """Raise RunError where a ledger was written by a newer version than this one."""
+    if found > newest:
+        raise RunError(
+            f"{where} was written by a newer triptych (ledger format {found}, this one reads up to {newest}):"
+            " upgrade with `pip install -U triptych`"
+        )
