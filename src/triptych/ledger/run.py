@@ -124,7 +124,7 @@ class RunFolder:
 
     @contextmanager
     def held_for_mining(self) -> Iterator[None]:
-        """Keep every other miner out; RunError, naming the one that is at it, where somebody mines it already."""
+        """Keep every other miner out. RunError, naming the other, where somebody mines it already."""
         lock = FileLock(self.path / "mining.lock")
         try:
             lock.acquire(blocking=False)
@@ -148,7 +148,7 @@ class RunFolder:
             lock.release()
 
     def write_lock(self, specs: Iterable[Spec]) -> None:
-        """Note what the run is made with, after what it was made with earlier; not twice where that is equal."""
+        """Note what the run is made with, below what it was made with earlier if that differs."""
         current = _environment(specs)
         noted = self.read_lock()
         if noted and noted[-1] == current:
@@ -187,7 +187,7 @@ class RunFolder:
 
 
 def _strange(folder: Path) -> Iterator[str]:
-    """Names in a folder that no run puts there. A run killed at birth has some of its own, and no ledger yet."""
+    """Names in a folder that no run puts there. One killed at birth has its own names, and no ledger yet."""
     for path in folder.iterdir():
         if path.name not in _OWN_NAMES and not path.name.startswith("."):
             yield path.name
