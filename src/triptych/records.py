@@ -24,12 +24,13 @@ from blake3 import blake3
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Origin = Literal["written", "photograph"]
-RoleName = Literal["writer", "painter", "screen", "editor", "soft_filter", "checks", "validator"]
+RoleName = Literal["writer", "importer", "painter", "screen", "editor", "soft_filter", "checks", "validator"]
 DerivationKind = Literal["inverse", "composite", "chain"]
 Outcome = Literal["made", "rejected", "model_error", "infrastructure_error"]
 
 ROLE_NAMES: tuple[RoleName, ...] = (
     "writer",
+    "importer",
     "painter",
     "screen",
     "editor",

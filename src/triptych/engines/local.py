@@ -1,0 +1,136 @@
+"""One machine: an event loop for endpoints, a pool of processes for what computes, one ledger.
+
+No server. A worker that dies costs the call it was on, which is made again; a job that kills workers again
+and again stops the run with its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+
+from triptych.engines.workers import LoadedRoles, start_worker, work
+from triptych.errors import InfrastructureError, WorkFailed
+from triptych.ledger.images import ImageStore
+from triptych.ledger.writer import GroupCommitter
+from triptych.mining.jobs import Bench, Done, Job, failed_call, in_thread, perform
+from triptych.mining.state import Plan
+from triptych.pixels.picture import ImageFormat
+from triptych.records import Fact, RoleName
+from triptych.roles import Backend, RoleConfig
+
+_ENDPOINT_CALLS = 32  # calls at once to a role behind an endpoint, where the recipe doesn't say
+_DEADLY = 4  # workers that may die on one job before it is called a bug of the back end
+
+
+class LocalEngine:
+    """Runs jobs where their role is placed: "io" on the event loop, anything else in a worker process."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        configs: Mapping[RoleName, RoleConfig],
+        images: ImageStore,
+        image_format: ImageFormat,
+        committer: GroupCommitter,
+        processes: int | None = None,
+    ) -> None:
+        self._plan = plan
+        self._configs = configs
+        self._committer = committer
+        self._images = images
+        self._image_format: ImageFormat = image_format
+        roles = LoadedRoles(configs)
+        self._bench = Bench(roles, images, image_format, in_thread)
+        self._on_loop = {role for role in configs if _placement(roles.backend(role)) == "io"}
+        computing = [config for role, config in configs.items() if role not in self._on_loop]
+        self._processes = processes or max([config.workers or 0 for config in computing] + [usable_cores()])
+        self._slots = {
+            role: asyncio.Semaphore(configs[role].workers or _ENDPOINT_CALLS) for role in self._on_loop
+        }
+        self._slot_count = sum(configs[role].workers or _ENDPOINT_CALLS for role in self._on_loop) + (
+            self._processes if computing else 0
+        )
+        self._pool: ProcessPoolExecutor | None = None
+        self._deaths: Counter[str] = Counter()
+
+    async def run(self, job: Job, number: int) -> Done:
+        """Do a job where its role is placed; its facts are committed when this returns."""
+        if job.role in self._on_loop:
+            async with self._slots[job.role]:
+                done = await perform(job, number, self._bench)
+        else:
+            done = await self._in_pool(job, number)
+        await self._committer.submit(done.facts)
+        return done
+
+    async def record(self, facts: Sequence[Fact]) -> None:
+        """Commit facts that no job made."""
+        await self._committer.submit(facts)
+
+    def slots(self) -> int:
+        """How many jobs can run at once."""
+        return self._slot_count
+
+    async def _in_pool(self, job: Job, number: int) -> Done:
+        started = time.monotonic()
+        pool = self._running_pool()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, work, job, number)
+        except BrokenProcessPool:
+            if self._pool is pool:
+                self._pool = None
+                pool.shutdown(wait=False)
+            self._deaths[job.id] += 1
+            if self._deaths[job.id] >= _DEADLY:
+                raise WorkFailed(
+                    f"workers died {_DEADLY} times on {job.role} job {job.id}: the back end crashes or memory"
+                    " runs out; use fewer workers or mend it, then run the same command again"
+                ) from None
+            spec = self._plan.spec_id(job.role)
+            failure = InfrastructureError("worker_died")
+            call = failed_call(job, number, spec, failure, time.monotonic() - started)
+            return Done("infrastructure_error", failure.reason, (call,))
+
+    def _running_pool(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._processes,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=start_worker,
+                initargs=(self._configs, self._images.folder, self._image_format, os.getpid()),
+            )
+        return self._pool
+
+    def kill(self) -> None:
+        """End the workers at once; what they were on is lost, and owed."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    async def __aenter__(self) -> LocalEngine:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=error is None, cancel_futures=True)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _placement(backend: Backend) -> str:
+    return type(backend).placement

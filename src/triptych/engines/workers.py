@@ -1,0 +1,113 @@
+"""What runs on a worker: it loads the back ends it needs, on first use, and does one job at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+
+from triptych.errors import RecipeError
+from triptych.ledger.images import ImageStore
+from triptych.mining.jobs import Bench, Done, Job, in_place, perform
+from triptych.pixels.picture import ImageFormat
+from triptych.records import RoleName
+from triptych.roles import Backend, RoleConfig
+
+_METHODS: Mapping[RoleName, str] = {
+    "writer": "write",
+    "painter": "paint",
+    "screen": "judge",
+    "editor": "edit",
+    "soft_filter": "judge",
+    "validator": "judge",
+}
+
+
+def load_backend(config: RoleConfig) -> Backend:
+    """The back end that a config names, checked for what its role needs. RecipeError says what is missing."""
+    module_name, _, class_name = config.backend.partition(":")
+    if not class_name:
+        raise RecipeError(f"{config.role}: {config.backend!r} is not of the form package.module:Class")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except ModuleNotFoundError as error:
+        raise RecipeError(
+            f"{config.role}: {config.backend} can't be imported ({error}); install it or mend the name"
+        ) from None
+    except AttributeError:
+        raise RecipeError(
+            f"{config.role}: {module_name} has no class {class_name!r}; mend the name"
+        ) from None
+    method = _METHODS[config.role]
+    missing = [name for name in ("Settings", "revision", "placement", method) if not hasattr(found, name)]
+    if missing:
+        raise RecipeError(
+            f"{config.role}: {config.backend} lacks {', '.join(missing)}; docs/backends.md has the contract"
+        )
+    loaded: Backend = found(config)
+    return loaded
+
+
+class LoadedRoles:
+    """The back ends of one process, each loaded when it is first asked for."""
+
+    def __init__(self, configs: Mapping[RoleName, RoleConfig]) -> None:
+        self._configs = configs
+        self._loaded: dict[RoleName, Backend] = {}
+
+    def backend(self, role: RoleName) -> Backend:
+        """The back end that fills a role."""
+        if role not in self._loaded:
+            self._loaded[role] = load_backend(self._configs[role])
+        return self._loaded[role]
+
+    def price(self, role: RoleName) -> float | None:
+        """Price of one call, where the recipe gives it."""
+        return self._configs[role].price_per_call if role in self._configs else None
+
+    def seconds(self, role: RoleName) -> float | None:
+        """Nominal model-seconds of one call, where the recipe gives them."""
+        return self._configs[role].seconds_per_call if role in self._configs else None
+
+
+_bench: Bench | None = None
+
+
+def start_worker(
+    configs: Mapping[RoleName, RoleConfig], images: Path, image_format: ImageFormat, parent: int
+) -> None:
+    """Make this process a worker: one thread for pixels, deaf to Ctrl-C, gone when its parent is."""
+    global _bench  # noqa: PLW0603  (a process pool gives its workers no other place to keep something)
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the miner decides when to stop, and finishes calls in flight
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(1)
+    _bench = Bench(LoadedRoles(configs), ImageStore(images), image_format, in_place)
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def work(job: Job, number: int) -> Done:
+    """Do a job in this process."""
+    assert _bench is not None  # noqa: S101  (the pool ran start_worker)
+    return asyncio.run(perform(job, number, _bench))
+
+
+def warm(roles: tuple[RoleName, ...]) -> None:
+    """Load back ends ahead of their first job."""
+    assert _bench is not None  # noqa: S101  (the pool ran start_worker)
+    for role in roles:
+        _bench.roles.backend(role)
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,1 @@
+"""The loop: what to do next, how one job is done, what is selected."""

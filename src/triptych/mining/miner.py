@@ -1,0 +1,360 @@
+"""The loop: straight-line chains of calls that read like the method, kept busy by the scheduler.
+
+Three outcomes of a call stay apart. Rejected: the model declined, the attempt is spent. Model error: asked
+again a bounded number of times, then spent. Infrastructure error: asked again until the role answers or the
+recipe's patience ends, and never spends an attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from triptych.errors import WorkFailed
+from triptych.ledger.queries import SceneFacts
+from triptych.mining.jobs import (
+    CheckJob,
+    DescribeJob,
+    Done,
+    EditJob,
+    Job,
+    JudgeJob,
+    JudgeName,
+    PaintJob,
+    judge_job_id,
+    unjudged,
+)
+from triptych.mining.schedule import (
+    DUPLICATE,
+    AttemptTask,
+    Scheduler,
+    Slot,
+    SourceTask,
+    Spending,
+    Task,
+    WriteTask,
+)
+from triptych.mining.state import (
+    AttemptState,
+    Plan,
+    SceneState,
+    SourceState,
+    describe_job_id,
+    model_errors,
+    open_lanes,
+    scene_state,
+    take,
+    tries,
+)
+from triptych.records import Call, Edit, Fact, Outcome, RoleName, Scene, Source
+from triptych.validator.rule import (
+    Accepted,
+    Undecided,
+    low_level_decision,
+    soft_filter_decision,
+    validator_decision,
+)
+
+_LONGEST_PAUSE = 30.0  # seconds between two tries of a role that isn't reached
+
+
+class Engine(Protocol):
+    """Where jobs run. Facts of a finished job are committed before `run` returns."""
+
+    async def run(self, job: Job, number: int) -> Done:
+        """Do a job, as the number-th try at it."""
+
+    async def record(self, facts: Sequence[Fact]) -> None:
+        """Commit facts that no job made."""
+
+    def slots(self) -> int:
+        """How many jobs can run at once; the miner keeps about twice as many tasks open."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """Told to the observer when a call to a role begins."""
+
+    role: RoleName
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """Told to the observer when a call has ended, whatever came of it."""
+
+    role: RoleName
+    outcome: Outcome
+    reason: str | None
+    seconds: float  # wall time of the call, waiting for a worker included
+    detail: str = ""  # more about the reason, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line that the user should read."""
+
+    text: str
+
+
+Event = CallStarted | CallEnded | Notice
+Observer = Callable[[Event], None]
+
+
+class _Stopping(Exception):
+    """A chain ends here: the user asked to stop, or the budget is spent."""
+
+
+class Miner:
+    """Mines what a plan owes. `slots` are the scenes in the order of their briefs."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        slots: Sequence[Slot],
+        engine: Engine,
+        spending: Spending,
+        observer: Observer,
+    ) -> None:
+        self.plan = plan
+        self.slots = list(slots)
+        self.scheduler = Scheduler(plan, self.slots, spending)
+        self._engine = engine
+        self._spending = spending
+        self._observe = observer
+        self._stop = asyncio.Event()
+        self._unreached_since: dict[RoleName, float] = {}
+        self._fresh_tries: dict[str, int] = defaultdict(int)
+        self._fresh_model_errors: dict[str, int] = defaultdict(int)
+
+    def stop(self) -> None:
+        """Let calls in flight finish and begin no more."""
+        self._stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop.is_set()
+
+    async def mine(self) -> None:
+        """Do everything owed, within the budget. Raises WorkFailed where a role stays unreachable."""
+        window = 2 * self._engine.slots()
+        running: dict[asyncio.Task[None], Task] = {}
+        failure: BaseException | None = None
+        try:
+            while True:
+                while len(running) < window and not self.stopped:
+                    task = self.scheduler.next()
+                    if task is None:
+                        break
+                    running[asyncio.create_task(self._chain(task))] = task
+                if not running:
+                    break
+                finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for chain in finished:
+                    task = running.pop(chain)
+                    if chain.exception() is None:
+                        self.scheduler.done(task)
+                    else:  # let the calls in flight end and be recorded before it is told
+                        failure = failure or chain.exception()
+                        self.stop()
+        finally:
+            for chain in running:
+                chain.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        if failure is not None:
+            raise failure
+
+    async def _chain(self, task: Task) -> None:
+        try:
+            match task:
+                case WriteTask(slot):
+                    await self._write(slot)
+                case SourceTask(slot, source):
+                    await self._source(_state(slot), source)
+                case AttemptTask(slot, source, lane, attempt):
+                    await self._attempt(_state(slot), source, lane.edit, attempt)
+        except _Stopping:
+            return
+
+    # -- the chains, stage by stage ------------------------------------------------------------------------
+
+    async def _write(self, slot: Slot) -> None:
+        """Stage 1: a brief becomes a scene with its edits; a photograph becomes a source."""
+        done = await self._ask(slot.opening, None)
+        if done.outcome != "made":
+            slot.spent = done.reason
+            return
+        scene = next(fact for fact in done.facts if isinstance(fact, Scene))
+        if any(other.state and other.state.scene.id == scene.id for other in self.slots):
+            slot.spent = DUPLICATE
+            self._observe(Notice(f"{slot.opening.name} is the same as an earlier one: counted once"))
+            return
+        known = slot.known or SceneFacts(scene, (), (), {}, {}, {}, {})
+        edits = tuple(fact for fact in done.facts if isinstance(fact, Edit))
+        sources = tuple(fact for fact in done.facts if isinstance(fact, Source))
+        known = replace(known, edits=known.edits or edits, sources=sources)
+        slot.state = scene_state(self.plan, slot.ordinal, known)
+
+    async def _source(self, scene: SceneState, source: SourceState) -> None:
+        """Stages 2 and 3: paint and screen; a photograph is there already and wants its edits written."""
+        if scene.scene.origin == "photograph":
+            await self._describe(scene, source)
+            return
+        if source.source is None:
+            job = PaintJob(
+                source.id,
+                scene.scene.id,
+                scene.scene.prompt or "",
+                source.seed,
+                source.width,
+                source.height,
+                source.lost,
+            )
+            done = await self._ask(job, scene)
+            if done.outcome != "made":
+                source.spent = done.reason
+                return
+            take(source, done.facts)
+        painted = source.source
+        assert painted is not None  # noqa: S101  (taken just now, or there before)
+        if isinstance(source.decision(self.plan, scene.scene), Undecided):
+            await self._judge(
+                scene, source, "screen", painted.image, painted.image, scene.scene.prompt or "", None
+            )
+        if isinstance(source.decision(self.plan, scene.scene), Accepted) and not source.lanes:
+            open_lanes(self.plan, scene, source)
+
+    async def _describe(self, scene: SceneState, source: SourceState) -> None:
+        assert source.source is not None  # noqa: S101  (photographs are imported before mining)
+        recipe = self.plan.recipe
+        job_id = describe_job_id(scene.scene.id, self.plan)
+        job = DescribeJob(
+            job_id,
+            scene.scene.id,
+            source.source.image,
+            self.plan.seed(scene.ordinal),
+            recipe.edits_per_scene,
+            recipe.categories,
+        )
+        done = await self._ask(job, scene)
+        if done.outcome != "made":
+            source.spent = done.reason
+            return
+        scene.edits = tuple(fact for fact in done.facts if isinstance(fact, Edit))
+        open_lanes(self.plan, scene, source)
+
+    async def _attempt(self, scene: SceneState, source: SourceState, edit: Edit, state: AttemptState) -> None:
+        """Stages 4 to 7: edit, soft filter, low-level check, validator; each only if the last was passed."""
+        painted = source.source
+        assert painted is not None  # noqa: S101  (lanes open on sources that are there)
+        if state.attempt is None:
+            job = EditJob(
+                state.id,
+                scene.scene.id,
+                source.id,
+                painted.image,
+                edit.id,
+                edit.instruction,
+                state.seed,
+                state.lost,
+            )
+            done = await self._ask(job, scene)
+            if done.outcome != "made":
+                state.spent = done.reason
+                return
+            take(state, done.facts)
+        attempt = state.attempt
+        assert attempt is not None  # noqa: S101  (taken just now, or there before)
+        rule, specs = self.plan.recipe.rule, self.plan.spec_id
+        judged = attempt.pair_id, painted.image, edit.instruction, attempt.image
+        if isinstance(soft_filter_decision(state.verdicts, specs("soft_filter"), rule), Undecided):
+            await self._judge(scene, state, "soft_filter", *judged)
+        if not isinstance(soft_filter_decision(state.verdicts, specs("soft_filter"), rule), Accepted):
+            return
+        if isinstance(low_level_decision(state.signals, rule), Undecided):
+            job_id = judge_job_id(attempt.pair_id, specs("checks"))
+            check = CheckJob(job_id, scene.scene.id, attempt.pair_id, painted.image, attempt.image)
+            take(state, (await self._ask(check, scene)).facts)
+        if not isinstance(low_level_decision(state.signals, rule), Accepted):
+            return
+        if isinstance(validator_decision(state.verdicts, specs("validator"), rule), Undecided):
+            await self._judge(scene, state, "validator", *judged)
+
+    async def _judge(
+        self,
+        scene: SceneState,
+        state: AttemptState | SourceState,
+        role: JudgeName,
+        subject: str,
+        image: str,
+        text: str,
+        edited: str | None,
+    ) -> None:
+        spec = self.plan.spec_id(role)
+        job = JudgeJob(judge_job_id(subject, spec), role, scene.scene.id, subject, image, text, edited)
+        done = await self._ask(job, scene)
+        facts = done.facts
+        if done.outcome != "made":
+            facts = unjudged(job, spec, done.reason or done.outcome)
+            await self._engine.record(facts)
+        take(state, facts)
+
+    # -- one call, asked as often as it takes --------------------------------------------------------------
+
+    async def _ask(self, job: Job, scene: SceneState | None) -> Done:
+        """Have a job done: made, rejected, or out of tries. Raises _Stopping between two tries."""
+        earlier_tries = tries(scene, job.id) if scene else 0
+        earlier_errors = model_errors(scene, job.id) if scene else 0
+        pause = 0.5
+        while True:
+            if self.stopped or not self._spending.affords(job.role):
+                raise _Stopping
+            self._fresh_tries[job.id] += 1
+            done = await self._call(job, earlier_tries + self._fresh_tries[job.id])
+            if done.outcome in ("made", "rejected"):
+                self._unreached_since.pop(job.role, None)
+                self._fresh_tries.pop(job.id)
+                return done
+            if done.outcome == "model_error":
+                self._unreached_since.pop(job.role, None)
+                self._fresh_model_errors[job.id] += 1
+                if earlier_errors + self._fresh_model_errors[job.id] >= self.plan.recipe.retries.model_errors:
+                    return done
+            else:
+                self._check_patience(job.role, done.reason)
+                await self._pause(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _call(self, job: Job, number: int) -> Done:
+        self._observe(CallStarted(job.role))
+        self._spending.begin(job.role)
+        started = time.monotonic()
+        done = await self._engine.run(job, number)
+        seconds = time.monotonic() - started
+        self._spending.end(sum(fact.seconds for fact in done.facts if isinstance(fact, Call)))
+        self._observe(CallEnded(job.role, done.outcome, done.reason, seconds, done.detail))
+        return done
+
+    def _check_patience(self, role: RoleName, reason: str | None) -> None:
+        since = self._unreached_since.setdefault(role, time.monotonic())
+        patience = self.plan.recipe.retries.patience_seconds
+        if time.monotonic() - since >= patience:
+            raise WorkFailed(
+                f"the {role.replace('_', ' ')} was not reached for {patience:g} s ({reason}); all that was "
+                "made is kept: see to it, then run the same command again"
+            )
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+def _state(slot: Slot) -> SceneState:
+    assert slot.state is not None  # noqa: S101  (the scheduler opens only slots with a state)
+    return slot.state

@@ -1,0 +1,281 @@
+"""What to do next: the one place that chooses jobs, by policy and within the budget.
+
+`best_of`, `until_accepted` and `uniform` give the same data set whatever the number of workers, kills and
+engines, under a cap on editor calls too: attempts are handed out in a fixed order, and one is handed out only
+when it would be so whichever way the attempts still open before it end. Caps on other calls, on model-seconds
+and on wall time stop the run wherever it then stands.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from triptych.ledger.queries import SceneFacts
+from triptych.mining.jobs import ImportJob, WriteJob
+from triptych.mining.state import AttemptState, Lane, Plan, SceneState, SourceState
+from triptych.recipe import Budget
+from triptych.records import RoleName, identify
+from triptych.validator.rule import Accepted, Undecided
+
+
+@dataclass(slots=True)
+class Slot:
+    """The place of one scene in the run: still a brief, or what became of it."""
+
+    ordinal: int
+    opening: WriteJob | ImportJob
+    state: SceneState | None = None
+    spent: str | None = None  # why the opening gave no scene
+    known: SceneFacts | None = None  # of a photograph that has to be imported again
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTask:
+    """Have a scene written, or a photograph imported."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTask:
+    """Have a source painted and screened (a photograph: described)."""
+
+    slot: Slot
+    source: SourceState
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTask:
+    """Have an attempt made and judged as far as the gates let it."""
+
+    slot: Slot
+    source: SourceState
+    lane: Lane
+    attempt: AttemptState
+
+
+Task = WriteTask | SourceTask | AttemptTask
+Position = tuple[int | str, ...]
+
+DUPLICATE = "duplicate_scene"
+_FREE: frozenset[RoleName] = frozenset({"importer", "checks"})  # no model: no budget
+
+
+class Spending:
+    """What the run has used of its budget, earlier commands included, and which cap stopped it, if any."""
+
+    def __init__(self, budget: Budget, calls: Mapping[RoleName, int], model_seconds: float) -> None:
+        self.budget = budget
+        self.calls: Counter[str] = Counter(calls)
+        self.model_seconds = model_seconds
+        self.stopped_by: str | None = None
+        self._started = time.monotonic()  # wall time is of this command alone
+
+    def affords(self, role: RoleName) -> bool:
+        """Whether one more call of this role is within every cap."""
+        if role in _FREE:
+            return True
+        budget = self.budget
+        cap = {str(name): cap for name, cap in budget.calls.items()}.get(role)
+        if cap is not None and self.calls[role] >= cap:
+            self.stopped_by = f"the budget of {cap} {role.replace('_', ' ')} calls"
+        elif budget.model_seconds is not None and self.model_seconds >= budget.model_seconds:
+            self.stopped_by = f"the budget of {budget.model_seconds:g} model-seconds"
+        elif budget.wall_seconds is not None and time.monotonic() - self._started >= budget.wall_seconds:
+            self.stopped_by = f"the budget of {budget.wall_seconds:g} seconds of wall time"
+        else:
+            return True
+        return False
+
+    def begin(self, role: RoleName) -> None:
+        """Count a call before it is made, so that parallel calls can't overshoot a cap."""
+        self.calls[role] += 1
+
+    def end(self, seconds: float) -> None:
+        """Add the model-seconds of a finished call."""
+        self.model_seconds += seconds
+
+
+class Scheduler:
+    """Hands out tasks; the miner reports each back when it is done."""
+
+    def __init__(self, plan: Plan, slots: Iterable[Slot], spending: Spending) -> None:
+        self.plan = plan
+        self.slots = list(slots)
+        self.spending = spending
+        self._sources: deque[SourceTask] = deque()
+        self._writes: deque[WriteTask] = deque()
+        self._judgements: deque[AttemptTask] = deque()  # made, and owed a verdict: no editor call
+        self._attempts: list[tuple[Position, int, AttemptTask]] = []
+        self._offered: set[str] = set()  # ids of attempts handed out or queued
+        self._serial = 0
+        self._open_sources = 0  # written scenes' sources not yet settled, and briefs not yet written
+        for slot in self.slots:
+            if slot.state is not None:
+                self._open(slot)
+            elif slot.spent is None:
+                self._open_sources += 1
+                self._writes.append(WriteTask(slot))
+
+    # -- what the miner calls ------------------------------------------------------------------------------
+
+    def next(self) -> Task | None:
+        """The next task, or None: nothing to hand out until something in flight is reported, or at all."""
+        if self._judgements:
+            return self._judgements.popleft()
+        attempt = self._next_attempt()
+        if attempt is not None:
+            return attempt
+        if not self.spending.affords("editor"):
+            return None  # no further source could be edited: painting more would be waste
+        if self._sources and self.spending.affords("painter"):
+            return self._sources.popleft()
+        if self._writes and self.spending.affords(self._writes[0].slot.opening.role):
+            return self._writes.popleft()
+        return None
+
+    def done(self, task: Task) -> None:
+        """Take back a task that is finished, whatever came of it."""
+        match task:
+            case WriteTask(slot):
+                self._open_sources -= 1
+                if slot.state is not None:
+                    self._open(slot)
+            case SourceTask(slot, source):
+                self._open_sources -= 1
+                self._offer_source(slot, source)
+            case AttemptTask(slot, source, lane, _):
+                self._offer_lane(slot, source, lane)
+
+    # -- opening work --------------------------------------------------------------------------------------
+
+    def _open(self, slot: Slot) -> None:
+        assert slot.state is not None  # noqa: S101  (callers just set it)
+        for source in slot.state.sources:
+            if source.settled(self.plan, slot.state.scene) and (
+                slot.state.edits or slot.state.scene.origin == "written"
+            ):
+                self._offer_source(slot, source)
+            elif source.spent is None:
+                self._open_sources += 1
+                self._sources.append(SourceTask(slot, source))
+
+    def _offer_source(self, slot: Slot, source: SourceState) -> None:
+        assert slot.state is not None  # noqa: S101  (it has a source)
+        if isinstance(source.decision(self.plan, slot.state.scene), Accepted):
+            for lane in source.lanes:
+                self._offer_lane(slot, source, lane)
+
+    def _offer_lane(self, slot: Slot, source: SourceState, lane: Lane) -> None:
+        for attempt in owed(self.plan, lane):
+            if attempt.id in self._offered:
+                continue
+            self._offered.add(attempt.id)
+            task = AttemptTask(slot, source, lane, attempt)
+            if attempt.attempt is not None:
+                self._judgements.append(task)
+                continue
+            self._serial += 1
+            position = self._position(slot, source, lane, attempt)
+            heapq.heappush(self._attempts, (position, self._serial, task))
+
+    def _position(self, slot: Slot, source: SourceState, lane: Lane, attempt: AttemptState) -> Position:
+        if self.plan.recipe.policy == "uniform":
+            return (identify("draw", self.plan.recipe.seed, attempt.id),)
+        return (slot.ordinal, source.number, lane.edit.ordinal, attempt.seed)
+
+    # -- handing out attempts ------------------------------------------------------------------------------
+
+    def _next_attempt(self) -> AttemptTask | None:
+        if not self._attempts or not self.spending.affords("editor"):
+            return None
+        cap = self.plan.recipe.budget.calls.get("editor")
+        if self.plan.recipe.policy == "uniform":
+            # The pool must be whole before the first draw, or early scenes would be drawn more often.
+            if self._open_sources > 0:
+                return None
+        elif cap is not None and not self._surely_within(self._attempts[0][2], cap):
+            return None
+        return heapq.heappop(self._attempts)[2]
+
+    def _surely_within(self, task: AttemptTask, cap: int) -> bool:
+        """Whether the attempt is within the cap even if everything open before it takes all it may."""
+        used = 0
+        for slot in self.slots:
+            if slot.ordinal >= task.slot.ordinal:
+                break
+            used += self._at_most(slot)
+            if used >= cap:
+                return False
+        for source in task.slot.state.sources if task.slot.state else ():
+            if source.number > task.source.number:
+                break
+            for lane in source.lanes:
+                if source.number == task.source.number and lane.edit.ordinal >= task.lane.edit.ordinal:
+                    break
+                used += self._lane_at_most(lane)
+        used += sum(1 for attempt in task.lane.attempts if attempt.seed < task.attempt.seed)
+        return used < cap
+
+    def _at_most(self, slot: Slot) -> int:
+        recipe = self.plan.recipe
+        most_per_source = recipe.edits_per_scene * recipe.attempts
+        if slot.spent is not None:
+            return 0
+        if slot.state is None:
+            return recipe.sources_per_scene * most_per_source
+        total = 0
+        for source in slot.state.sources:
+            if not source.settled(self.plan, slot.state.scene):
+                total += most_per_source
+            elif isinstance(source.decision(self.plan, slot.state.scene), Accepted):
+                total += sum(self._lane_at_most(lane) for lane in source.lanes)
+        return total
+
+    def _lane_at_most(self, lane: Lane) -> int:
+        """Attempts that the lane takes if everything still open in it fails."""
+        if self.plan.recipe.policy == "until_accepted":
+            for taken, attempt in enumerate(lane.attempts, 1):
+                if isinstance(attempt.decision(self.plan), Accepted):
+                    return taken
+        return len(lane.attempts)
+
+
+def owed(plan: Plan, lane: Lane) -> Iterator[AttemptState]:
+    """Attempts a lane's policy wants next: all at once, or the first unsettled until one is accepted."""
+    for attempt in lane.attempts:
+        if plan.recipe.policy == "until_accepted" and isinstance(attempt.decision(plan), Accepted):
+            return
+        if not attempt.settled(plan):
+            yield attempt
+            if plan.recipe.policy == "until_accepted":
+                return
+
+
+def count_owed(plan: Plan, slots: Iterable[Slot]) -> Mapping[str, int]:
+    """How many calls of each kind are owed by what is known now; more may follow from what these give."""
+    counts: Counter[str] = Counter()
+    for slot in slots:
+        if slot.state is None:
+            name = "photographs to import" if slot.opening.role == "importer" else "scenes to write"
+            counts[name] += slot.spent is None
+            continue
+        for source in slot.state.sources:
+            if source.spent is None and source.source is None:
+                counts["sources to paint"] += 1
+            elif isinstance(source.decision(plan, slot.state.scene), Undecided):
+                counts["sources to screen"] += 1
+        if slot.state.scene.origin == "photograph" and not slot.state.edits:
+            counts["photographs to describe"] += 1
+        for _, lane in slot.state.lanes(plan):
+            for attempt in owed(plan, lane):
+                decision = attempt.decision(plan)
+                if decision is None:
+                    counts["edits to attempt"] += 1
+                elif isinstance(decision, Undecided):
+                    counts[f"{decision.gate.replace('_', ' ')} verdicts"] += 1
+    return counts

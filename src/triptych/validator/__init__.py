@@ -1,0 +1,1 @@
+"""From signals and verdicts to decisions."""

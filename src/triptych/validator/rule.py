@@ -1,0 +1,176 @@
+"""The decision rule: which measured and judged pairs are accepted, and the named reason where not.
+
+The gates stand in the order of the paper (arXiv 2507.14119, stages 5-7): soft filter, low-level check (with
+ours for registration), validator. A rule only reads facts, so another rule costs no call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from triptych.records import Verdict
+
+Gate = Literal["screen", "soft_filter", "low_level", "validator"]
+Verdicts = Mapping[tuple[str, str], Verdict]  # (spec id, question) → verdict
+
+
+class AxisThresholds(BaseModel):
+    """Lowest accepted score on each axis, 1..5."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    adherence: float = Field(default=4.7, ge=1, le=5)
+    aesthetics: float = Field(default=4.7, ge=1, le=5)
+
+
+class Rule(BaseModel):
+    """Thresholds of every gate. `threshold` is one number for both axes, or one for each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shows_prompt: float = Field(default=0.5, ge=0, le=1, description="lowest answer to 'shows the prompt'")
+    looks_right: float = Field(default=0.5, ge=0, le=1, description="lowest answer to 'looks right'")
+    soft_adherence: float = Field(default=3.0, ge=1, le=5)
+    soft_aesthetics: float = Field(default=3.0, ge=1, le=5)
+    soft_unasked_change: float = Field(
+        default=0.5, ge=0, le=1, description="highest answer to 'any unasked change'"
+    )
+    soft_pleasing: float = Field(default=0.5, ge=0, le=1, description="lowest answer to 'pleasing'")
+    largest_component: float = Field(default=0.005, ge=0, le=1, description="of all flagged pixels")
+    shift: float = Field(default=1.0, ge=0, description="highest shift outside the change, in pixels")
+    zoom: float = Field(default=0.5, ge=0, description="highest zoom outside the change, in percent")
+    threshold: AxisThresholds = AxisThresholds()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_number_for_both(cls, values: object) -> object:
+        if isinstance(values, dict) and isinstance(values.get("threshold"), int | float | str):
+            both = values["threshold"]
+            return {**values, "threshold": {"adherence": both, "aesthetics": both}}
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The validator's scores on both axes, 1..5, rounded to 1e-4 so that comparisons repeat."""
+
+    adherence: float
+    aesthetics: float
+
+    @property
+    def geometric_mean(self) -> float:
+        """√(adherence·aesthetics), what selection ranks by (stage 8)."""
+        return round(sqrt(self.adherence * self.aesthetics), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Passed every gate asked about."""
+
+    scores: Scores | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Stopped at a gate, for a reason that failures are counted by."""
+
+    gate: Gate
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Facts that this gate needs are still owed."""
+
+    gate: Gate
+
+
+Decision = Accepted | Rejected | Undecided
+
+
+def screen_decision(verdicts: Verdicts, screen_spec: str, rule: Rule) -> Decision:
+    """Whether a source passes the screen (stage 3)."""
+    bounds = (("shows_prompt", rule.shows_prompt), ("looks_right", rule.looks_right))
+    for question, lowest in bounds:
+        verdict = verdicts.get((screen_spec, question))
+        if verdict is None:
+            return Undecided("screen")
+        if verdict.value is None:
+            return Rejected("screen", f"screen_unscored_{verdict.reason}")
+        if round(verdict.value, 4) < lowest:
+            return Rejected("screen", f"screen_{question}")
+    return Accepted()
+
+
+def soft_filter_decision(verdicts: Verdicts, soft_spec: str, rule: Rule) -> Decision:
+    """Whether a pair passes the soft filter (stage 5)."""
+    bounds = (
+        ("adherence", rule.soft_adherence, 1),
+        ("aesthetics", rule.soft_aesthetics, 1),
+        ("unasked_change", rule.soft_unasked_change, -1),
+        ("pleasing", rule.soft_pleasing, 1),
+    )
+    for question, bound, sign in bounds:
+        verdict = verdicts.get((soft_spec, question))
+        if verdict is None:
+            return Undecided("soft_filter")
+        if verdict.value is None:
+            return Rejected("soft_filter", f"soft_unscored_{verdict.reason}")
+        if sign * round(verdict.value, 4) < sign * bound:
+            return Rejected("soft_filter", f"soft_{question}")
+    return Accepted()
+
+
+def low_level_decision(signals: Mapping[str, float], rule: Rule) -> Decision:
+    """Whether a pair passes the low-level check (stage 6) and the registration check.
+
+    A registration that could not be measured (too little of the picture is unchanged) rejects nothing.
+    """
+    changed = signals.get("low_level.changed_share")
+    if changed is None:
+        return Undecided("low_level")
+    if changed == 0:
+        return Rejected("low_level", "nothing_changed")
+    if round(signals["low_level.largest_share"], 6) < rule.largest_component:
+        return Rejected("low_level", "dust")
+    if round(signals.get("registration.shift", 0.0), 4) > rule.shift:
+        return Rejected("low_level", "shifted")
+    if round(abs(signals.get("registration.zoom", 0.0)), 4) > rule.zoom:
+        return Rejected("low_level", "zoomed")
+    return Accepted()
+
+
+def validator_decision(verdicts: Verdicts, validator_spec: str, rule: Rule) -> Decision:
+    """Whether a pair passes the validator on both axes (stage 7)."""
+    values: list[float] = []
+    for question in ("adherence", "aesthetics"):
+        verdict = verdicts.get((validator_spec, question))
+        if verdict is None:
+            return Undecided("validator")
+        if verdict.value is None:
+            return Rejected("validator", f"unscored_{verdict.reason}")
+        values.append(round(verdict.value, 4))
+    scores = Scores(*values)
+    if scores.adherence < rule.threshold.adherence:
+        return Rejected("validator", "adherence")
+    if scores.aesthetics < rule.threshold.aesthetics:
+        return Rejected("validator", "aesthetics")
+    return Accepted(scores)
+
+
+def pair_decision(
+    verdicts: Verdicts, signals: Mapping[str, float], soft_spec: str, validator_spec: str, rule: Rule
+) -> Decision:
+    """The first gate that does not accept decides; all gates passed gives the validator's scores."""
+    for decision in (
+        soft_filter_decision(verdicts, soft_spec, rule),
+        low_level_decision(signals, rule),
+    ):
+        if not isinstance(decision, Accepted):
+            return decision
+    return validator_decision(verdicts, validator_spec, rule)
