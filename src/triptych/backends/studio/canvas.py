@@ -275,7 +275,7 @@ def recede(
     """Lay a tile on the ground plane in perspective, for some rows below the horizon.
 
     `span` = sides per period at the frame's lower edge; `squash` > 1 stretches the pattern across. Far off,
-    where texels fall below a pixel, the pattern fades into its mean instead of shimmering. `turn` shifts the start.
+    where texels fall below a pixel, it fades into its mean and does not shimmer. `turn` shifts its start.
     """
     start, stop, _ = rows.indices(target.height)
     size = tile.shape[0]

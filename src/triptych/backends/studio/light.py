@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from triptych.backends.studio.canvas import Array, Stops, gradient, lerp, luminance, rgb
+from triptych.backends.studio.canvas import Array, Stops, generator, gradient, lerp, luminance, rgb
 from triptych.backends.studio.scene import Scene, TimeOfDay, Weather
 
 
@@ -214,8 +214,9 @@ def sky_colours(light: Light, t: Array) -> Array:
 def sun_place(scene: Scene, horizon: float) -> tuple[float, float]:
     """Where the sun or the moon stands, as fractions of the frame; odd palettes mirror it."""
     light = scene_light(scene)
-    x = 1 - light.sun_x if scene.palette & 1 else light.sun_x
-    return x, light.sun_y * horizon
+    drift = generator(scene.seed, "sun").random() * 0.16 - 0.08
+    x = light.sun_x + drift
+    return (1 - x if scene.palette & 1 else x), light.sun_y * horizon
 
 
 def haze_at(light: Light, distance: float) -> float:
