@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import cv2
@@ -30,6 +34,8 @@ _MEDIA_TYPES: tuple[tuple[bytes, str], ...] = (
     (b"MM\x00*", "image/tiff"),
     (b"BM", "image/bmp"),
 )
+# What Pillow and simplejpeg raise on bytes that are damaged, cut short, or no picture at all.
+DECODER_ERRORS = (OSError, ValueError, SyntaxError, EOFError, struct.error, TypeError, RuntimeError)
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 
@@ -109,7 +115,7 @@ class Picture:
         if self._pixels is None:
             assert isinstance(self._origin, bytes)  # noqa: S101  (pixels are set where the origin is pixels)
             width, height = self._measured()
-            _refuse_if_too_large(width, height)
+            refuse_if_too_large(width, height)
             pixels = _decode(self._origin)
             pixels.flags.writeable = False
             self._pixels = pixels
@@ -162,11 +168,12 @@ class Picture:
         return self._size
 
 
-def _refuse_if_too_large(width: int, height: int) -> None:
+def refuse_if_too_large(width: int, height: int, max_megapixels: float = MAX_MEGAPIXELS) -> None:
+    """Raises PictureError for a picture that is too large to decode safely."""
     megapixels = width * height / 1e6
-    if megapixels > MAX_MEGAPIXELS:
+    if megapixels > max_megapixels:
         raise PictureError(
-            f"{width}×{height} is {megapixels:.0f} megapixels, and at most {MAX_MEGAPIXELS:.0f} are read:"
+            f"{width}×{height} is {megapixels:.0f} megapixels, and at most {max_megapixels:.0f} are read:"
             " make it smaller"
         )
 
@@ -180,33 +187,36 @@ def _unreadable(data: bytes) -> PictureError:
     return PictureError(f"this {kind} is damaged or cut short ({len(data)} bytes): make or fetch it again")
 
 
-def _header_size(data: bytes) -> tuple[int, int]:
+@contextmanager
+def reading(data: bytes) -> Iterator[None]:
+    """Turns what the decoders raise on damaged bytes into one PictureError."""
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit decides
+            yield
+    except Image.DecompressionBombError as error:
+        raise PictureError(
+            f"larger than {MAX_MEGAPIXELS:.0f} megapixels by far: make the picture smaller"
+        ) from error
+    except DECODER_ERRORS as error:
+        raise _unreadable(data) from error
+
+
+def _header_size(data: bytes) -> tuple[int, int]:
+    with reading(data):
         if media_type(data) == "image/jpeg":
             height, width = simplejpeg.decode_jpeg_header(data)[:2]
             return int(width), int(height)
         with Image.open(io.BytesIO(data)) as image:
             return image.size
-    except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"larger than {MAX_MEGAPIXELS:.0f} megapixels: make the picture smaller"
-        ) from error
-    except (ValueError, OSError, SyntaxError) as error:
-        raise _unreadable(data) from error
 
 
 def _decode(data: bytes) -> Pixels:
-    try:
+    with reading(data):
         if media_type(data) == "image/jpeg" and simplejpeg.decode_jpeg_header(data)[2] != "CMYK":
             return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB"))
         with Image.open(io.BytesIO(data)) as image:
             return np.array(flattened(image), dtype=np.uint8)
-    except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"larger than {MAX_MEGAPIXELS:.0f} megapixels: make the picture smaller"
-        ) from error
-    except (ValueError, OSError, SyntaxError) as error:
-        raise _unreadable(data) from error
 
 
 def _encode_jpeg(pixels: Pixels) -> bytes:

@@ -24,13 +24,14 @@ WORKING_PIXELS = 512 * 512
 _CELL = 22  # pixels: one corner at most is taken from each cell of this size
 _WINDOW = 15  # pixels that a corner is followed with
 _PYRAMID_LEVELS = 2
+_SMOOTHING = 1.0  # pixels, standard deviation
 _LEAST_CORNER = 2e-4  # smallest eigenvalue of the structure tensor; sensor noise lies under it
 _MOST_CORNERS = 180
 _LEAST_AGREEING = 16
 _LEAST_AGREEING_SHARE = 0.4
 _RANSAC_DISTANCE = 0.7  # pixels at the working size
-_WORST_SHIFT_ERROR = 0.12  # standard errors above which the answer is unknown: pixels at full size
-_WORST_ZOOM_ERROR = 0.08  # percent
+_WORST_SHIFT_ERROR = 0.06  # standard errors above which the answer is unknown: pixels at full size
+_WORST_ZOOM_ERROR = 0.05  # percent
 
 UnknownReason = Literal["too_little_texture", "too_little_unchanged", "too_uncertain"]
 
@@ -149,5 +150,6 @@ def _corners(grey: Grey) -> npt.NDArray[np.float32]:
 
 def _high_passed(grey: Grey) -> Grey:
     """Detail around mid-grey: what is left when slow changes of light and colour are taken out."""
-    blurred = cv2.blur(grey, (31, 31))
-    return np.asarray(cv2.addWeighted(grey, 1.0, blurred, -1.0, 128.0), dtype=np.uint8)
+    # The finest detail, aliased by the reduction, draws shifts towards whole pixels: it is taken out too.
+    fine = cv2.GaussianBlur(grey, (5, 5), _SMOOTHING)
+    return np.asarray(cv2.addWeighted(fine, 1.0, cv2.blur(grey, (31, 31)), -1.0, 128.0), dtype=np.uint8)
