@@ -165,9 +165,9 @@ def _pixel(image: Array, _seed: int, edges: Array | None) -> Array:
     chroma = (small - triple(luma)) * np.float32(1.25)
     tiled = np.tile(BAYER, (down // 4 + 1, across // 4 + 1))[:down, :across]
     dither = np.ascontiguousarray(tiled, np.float32)
-    steps = np.float32(10)
-    levels: Array = np.rint(luma * steps + dither * np.float32(0.45)) / steps
-    tints = np.rint(chroma * 8 + triple(dither) * np.float32(0.25)) / np.float32(8)
+    steps = np.float32(11)
+    levels = np.asarray(np.rint(luma * steps + dither * np.float32(0.4)) / steps, np.float32)
+    tints = np.rint(chroma * 12 + triple(dither) * np.float32(0.2)) / np.float32(12)
     flat = np.clip(triple(levels) + tints, 0, 1)
     return np.asarray(cv2.resize(flat, (canvas.width, canvas.height), interpolation=cv2.INTER_NEAREST))
 

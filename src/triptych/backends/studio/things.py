@@ -39,6 +39,7 @@ from triptych.backends.studio.shadows import (
 
 DEEP_WATER: Final = rgb("#1f86b0")
 GLASS: Final = np.array([0.90, 0.985, 0.97], np.float32)
+SEA_FLOOR: Final = 0.84  # y from which on what swims rests on the sand
 SNOW: Final = np.array([0.96, 0.98, 1.02], np.float32)
 
 
@@ -80,13 +81,16 @@ def draw_thing(image: Array, thing: Thing, scene: Scene, backdrop: Backdrop) -> 
     stand = _stand(thing, scene, backdrop, width / side)
     normals = outline_normals(picture.alpha, max(1.5, 0.07 * max(picture.alpha.shape)))
     colour = _relight(picture, normals, stand, backdrop, thing, scene)
-    _ground_it(image, thing, scene, backdrop, stand, picture, colour, place)
+    mirrored = colour
+    if thing.material == "glass":  # a mirror shows the glass, not the picture that it was cut from
+        mirrored = np.broadcast_to(0.75 * GLASS * stand.tint, colour.shape).astype(np.float32)
+    _ground_it(image, thing, scene, backdrop, stand, picture, mirrored, place)
     if thing.material == "glass":
         colour = _glass(image, picture, place, stand)
     lamp = stand.kind.lamp
     if lamp is not None and thing.flip:
         lamp = Lamp(lamp.colour, 1 - lamp.x, lamp.y, lamp.strength)
-    shine = 0.0 if lamp is None else lamp.strength * min(1.0, 0.15 + 1.4 * stand.light.lamps)
+    shine = 0.0 if lamp is None else lamp.strength * min(1.0, 0.04 + 1.6 * stand.light.lamps)
     if lamp is not None:
         colour = _lit_from_inside(colour, picture, lamp, shine)
     paste(image, np.clip(colour, 0, 1.25), picture.alpha, place.left, place.top)
@@ -97,7 +101,8 @@ def draw_thing(image: Array, thing: Thing, scene: Scene, backdrop: Backdrop) -> 
 def _stand(thing: Thing, scene: Scene, backdrop: Backdrop, sides_across: float) -> Stand:
     kind = KINDS[thing.kind]
     light = scene_light(scene)
-    in_air = thing.ground is not None or kind.group == "sky" or backdrop.floating
+    on_sea_floor = backdrop.floating and thing.y >= SEA_FLOOR
+    in_air = thing.ground is not None or kind.group == "sky" or (backdrop.floating and not on_sea_floor)
     lean = float(np.clip((thing.x - backdrop.sun[0]) * sides_across * 1.6, -1, 1))
     if abs(lean) < 0.18:
         lean = 0.18 if lean >= 0 else -0.18
@@ -135,9 +140,11 @@ def _ground_it(
     strength = light.shadow_strength * (0.8 if backdrop.indoor else 1.0)
     clear_glass = 0.45 if thing.material == "glass" else 1.0
     if stand.in_air:
-        if thing.ground is not None:
+        floor = max(SEA_FLOOR + 0.04, thing.y + 0.04) if backdrop.floating else thing.ground
+        if floor is not None:
+            strength *= 1 - 0.7 * min(1.0, floor - thing.y)
             x = place.left + place.width / 2 + stand.lean * place.height * 0.25
-            ground_shadow(image, place, light.shadow, 0.75 * strength, x, thing.ground * image.shape[0])
+            ground_shadow(image, place, light.shadow, 0.75 * strength, x, floor * image.shape[0])
         return
     if stand.on_water:
         water_reflection(image, colour, alpha, place, 0.55, scene.seed, thing.id)
@@ -243,11 +250,11 @@ def _glass(image: Array, picture: Cutout, place: Place, stand: Stand) -> Array:
     rim = smoothstep(0.35, 0.95, steep)
     border = smoothstep(1.0, 0.55, padded_blur(alpha, 0.016 * size))  # a dark seam keeps it apart from snow
     colour = behind * GLASS * triple(np.float32(0.90) - np.float32(0.26) * rim - np.float32(0.50) * border)
-    colour += triple(np.float32(0.30) * rim + np.float32(0.28) * lines) * (
+    colour += triple(np.float32(0.20) * rim + np.float32(0.28) * lines) * (
         np.array([0.78, 0.97, 1.0], np.float32) * level
     )
     facing = -across * np.float32(stand.lean) - down
-    glint = smoothstep(0.45, 0.95, facing) * np.float32(0.45) + smoothstep(0.80, 0.98, drawing) * np.float32(
+    glint = smoothstep(0.5, 1.05, facing) * np.float32(0.32) + smoothstep(0.80, 0.98, drawing) * np.float32(
         0.22
     )
     colour += triple(glint) * stand.light.sun * level
@@ -285,7 +292,7 @@ def _halo(image: Array, lamp: Lamp, place: Place, shine: float, side: float, on_
     away = np.sqrt(x * x + y * y)
     vanish = smoothstep(0.36, 0.2, away) * np.float32(shine)
     air = vanish * (
-        np.exp(away * np.float32(-10)) * np.float32(0.26) + np.exp(away * np.float32(-32)) * np.float32(0.34)
+        np.exp(away * np.float32(-9)) * np.float32(0.40) + np.exp(away * np.float32(-30)) * np.float32(0.45)
     )
     size = (x1 - x0, y1 - y0)
     warm = rgb(lamp.colour)
@@ -293,9 +300,7 @@ def _halo(image: Array, lamp: Lamp, place: Place, shine: float, side: float, on_
     if on_ground:
         foot = (row - np.float32(place.foot)) / np.float32(side)
         pool = (
-            vanish
-            * np.exp(-((x / np.float32(0.2)) ** 2) - (foot / np.float32(0.055)) ** 2)
-            * np.float32(0.55)
+            vanish * np.exp(-((x / np.float32(0.22)) ** 2) - (foot / np.float32(0.06)) ** 2) * np.float32(1.1)
         )
         lit = np.asarray(cv2.resize(pool, size, interpolation=cv2.INTER_LINEAR), np.float32)
         part += part * ramp(np.zeros(3, np.float32), warm, lit)
