@@ -21,7 +21,7 @@ Points = npt.NDArray[np.float64]  # n × 2, x and y
 
 WORKING_PIXELS = 512 * 512
 
-_CELL = 22  # pixels: one corner at most is taken from each cell of this size
+_CELL = 11  # pixels at half the working size: one corner at most is taken from each cell
 _WINDOW = 15  # pixels that a corner is followed with
 _PYRAMID_LEVELS = 2
 _SMOOTHING = 1.0  # pixels, standard deviation
@@ -96,42 +96,42 @@ def register(source: Grey, edited: Grey, factor: int) -> Registration | Unregist
 
 def _fit(before: Points, after: Points, factor: int, agreeing: float) -> Registration | Unregistered:
     """Least squares over (dx, dy, zoom, rotation), reweighted so that the last strays lose their say."""
-    moved = (after - before).astype(np.float64)
-    x, y = before[:, 0].astype(np.float64), before[:, 1].astype(np.float64)
-    count = len(x)
-    design = np.zeros((2 * count, 4))
-    design[:count, 0] = 1
-    design[count:, 1] = 1
-    design[:count, 2], design[count:, 2] = x, y
-    design[:count, 3], design[count:, 3] = -y, x
-    target = np.concatenate([moved[:, 0], moved[:, 1]])
-    weights = np.ones(2 * count)
+    # A similarity is one complex line: moved = shift + turn · place.
+    place = before[:, 0] + 1j * before[:, 1]
+    moved = (after[:, 0] + 1j * after[:, 1]) - place
+    weights = np.ones(len(place))
     for _ in range(4):
-        weighted = design * weights[:, None]
-        normal = weighted.T @ design
-        solution = np.linalg.solve(normal, weighted.T @ target)
-        residual = target - design @ solution
-        distance = np.hypot(residual[:count], residual[count:])
+        total = float(weights.sum())
+        middle = (weights @ place) / total
+        spread = float(weights @ np.abs(place - middle) ** 2)
+        turn = (weights @ (np.conj(place - middle) * moved)) / spread
+        shift = (weights @ moved) / total - turn * middle
+        distance = np.abs(moved - shift - turn * place)
         scale = 1.4826 * float(np.median(distance)) + 0.003
-        tukey = np.clip(1 - (distance / (4 * scale)) ** 2, 0, None) ** 2
-        weights = np.concatenate([tukey, tukey])
-    freedom = max(1.0, float(weights.sum()) - 4)
-    variance = float((weights * residual**2).sum()) / freedom
-    errors = np.sqrt(variance * np.diag(np.linalg.inv(normal)))
-    if factor * max(errors[0], errors[1]) > _WORST_SHIFT_ERROR or 100 * errors[2] > _WORST_ZOOM_ERROR:
+        weights = np.clip(1 - (distance / (4 * scale)) ** 2, 0, None) ** 2
+    variance = float(weights @ distance**2) / (2 * total - 4)  # of one coordinate
+    zoom_error = sqrt(variance / spread)
+    shift_error = sqrt(variance / total + abs(middle) ** 2 * variance / spread)
+    if factor * shift_error > _WORST_SHIFT_ERROR or 100 * zoom_error > _WORST_ZOOM_ERROR:
         return Unregistered("too_uncertain")
-    dx, dy, zoom, turn = (float(value) for value in solution)
-    return Registration(factor * dx, factor * dy, 100 * zoom, float(np.degrees(turn)), agreeing)
+    return Registration(
+        dx=factor * float(shift.real),
+        dy=factor * float(shift.imag),
+        zoom=100 * float(turn.real),
+        rotation=float(np.degrees(turn.imag)),
+        agreeing=agreeing,
+    )
 
 
 def _corners(grey: Grey) -> npt.NDArray[np.float32]:
-    """The best corner of each grid cell, n × 2, where it is one."""
-    strength = cv2.cornerMinEigenVal(grey, 5)
-    rows, columns = grey.shape[0] // _CELL, grey.shape[1] // _CELL
-    if not rows or not columns:
+    """The best corner of each grid cell, n × 2, where it is one. Half the size is enough to look at."""
+    if min(grey.shape) < 2 * _CELL:
         return np.zeros((0, 2), dtype=np.float32)
-    # Centre the grid, so that its margins are equal.
-    top, left = (grey.shape[0] - rows * _CELL) // 2, (grey.shape[1] - columns * _CELL) // 2
+    half = cv2.resize(grey, (grey.shape[1] // 2, grey.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    strength = cv2.cornerMinEigenVal(half, 3)
+    rows, columns = strength.shape[0] // _CELL, strength.shape[1] // _CELL
+    # The grid is centred, so that its margins are equal.
+    top, left = (strength.shape[0] - rows * _CELL) // 2, (strength.shape[1] - columns * _CELL) // 2
     cells = (
         strength[top : top + rows * _CELL, left : left + columns * _CELL]
         .reshape(rows, _CELL, columns, _CELL)
@@ -139,13 +139,12 @@ def _corners(grey: Grey) -> npt.NDArray[np.float32]:
         .reshape(rows * columns, _CELL * _CELL)
     )
     best = cells.argmax(axis=1)
-    strengths = cells[np.arange(len(best)), best]
-    kept = np.flatnonzero(strengths > _LEAST_CORNER)
-    if len(kept) > _MOST_CORNERS:  # every k-th strongest would bunch; a stride over the grid keeps the spread
+    kept = np.flatnonzero(cells[np.arange(len(best)), best] > _LEAST_CORNER)
+    if len(kept) > _MOST_CORNERS:  # the strongest would bunch; an even stride keeps the spread
         kept = kept[np.linspace(0, len(kept) - 1, _MOST_CORNERS).astype(int)]
     x = left + (kept % columns) * _CELL + best[kept] % _CELL
     y = top + (kept // columns) * _CELL + best[kept] // _CELL
-    return np.stack([x, y], axis=1).astype(np.float32)
+    return np.stack([2 * x + 0.5, 2 * y + 0.5], axis=1).astype(np.float32)
 
 
 def _high_passed(grey: Grey) -> Grey:

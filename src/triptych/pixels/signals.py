@@ -63,7 +63,7 @@ def outside_of_change(mask: Mask) -> Mask:
     """255 for every block of 8 × 8 pixels outside the edit, height/8 × width/8 (rounded up)."""
     height, width = mask.shape
     rows, columns = -(-height // _BLOCK), -(-width // _BLOCK)
-    share = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA)
+    share = _halved(mask, columns, rows)
     # A shift by a pixel flags thin edges everywhere; only blocks that are mostly flagged are an edit.
     changed = cv2.threshold(share, 127, 255, cv2.THRESH_BINARY)[1]
     grown = cv2.dilate(changed, np.ones((5, 5), np.uint8))
@@ -72,10 +72,7 @@ def outside_of_change(mask: Mask) -> Mask:
 
 def _drift(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float]:
     blocks = (outside.shape[1], outside.shape[0])
-    before, after = (
-        cv2.cvtColor(cv2.resize(each, blocks, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
-        for each in (source, edited)
-    )
+    before, after = (cv2.cvtColor(_halved(each, *blocks), cv2.COLOR_RGB2LAB) for each in (source, edited))
     mean_before, mean_after = cv2.mean(before, mask=outside), cv2.mean(after, mask=outside)
     mean_difference = cv2.mean(cv2.absdiff(before, after), mask=outside)
     lightness_scale = 100 / 255  # 8-bit Lab holds L* stretched to 255, a* and b* as they are
@@ -119,6 +116,16 @@ def _reduced(pixels: Pixels, factor: int) -> Pixels:
     # Cropped to whole multiples: then every small pixel is the mean of factor × factor, and OpenCV is fast.
     whole = pixels[: height * factor, : width * factor]
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _halved(image: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
+    """Area-averaged to this size, by halves while they are whole: several times faster than in one go."""
+    while image.shape[:2] != (height, width):
+        half = (image.shape[1] // 2, image.shape[0] // 2)
+        whole = image.shape[0] == 2 * half[1] and image.shape[1] == 2 * half[0] and half[0] >= width
+        size = half if whole and half[1] >= height else (width, height)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return image
 
 
 def _grey(pixels: Pixels) -> npt.NDArray[np.uint8]:
