@@ -61,6 +61,14 @@ class ImageStore:
         """Whether there is a file for this image, whole or not."""
         return any(self._path(image, suffix).exists() for suffix in _SUFFIXES)
 
+    def touched_ns(self, image: str) -> int | None:
+        """When the file of an image was last written, moved or restored, in ns; None where there is none."""
+        for suffix in _SUFFIXES:
+            with suppress(FileNotFoundError):
+                found = self._path(image, suffix).stat()
+                return max(found.st_mtime_ns, found.st_ctime_ns)
+        return None
+
     def check(self, image: str) -> ImageState:
         """Whether an image is stored and hashes to its name."""
         try:

@@ -81,10 +81,10 @@ source: Final = _table(
 attempt: Final = _table(Attempt, "id revision", types={"revision": Integer(), "seed": BigInteger()})
 pair: Final = _table(Pair, "id", types={})
 derivation: Final = _table(Derivation, "pair_id ordinal", types={"ordinal": Integer()})
-signal: Final = _table(Signal, "pair_id spec_id name", types={"value": Double()})
+signal: Final = _table(Signal, "pair_id name spec_id", types={"value": Double()})
 verdict: Final = _table(
     Verdict,
-    "subject_id spec_id question repeat",
+    "subject_id question spec_id repeat",
     optional="value reason raw",
     types={"repeat": Integer(), "value": Double()},
 )

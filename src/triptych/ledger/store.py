@@ -10,7 +10,14 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from triptych.errors import RunError, WorkFailed
 from triptych.ledger import schema
@@ -85,7 +92,9 @@ class Ledger:
             with self._transaction(writes=True) as connection:
                 for record, rows in batches.items():
                     connection.execute(self._inserts[record], rows)
-        except OperationalError as error:
+        except (DataError, IntegrityError, ProgrammingError, InterfaceError):
+            raise  # the facts are at fault, not the database
+        except DBAPIError as error:
             raise WorkFailed(_unwritten(self.where, error)) from error
 
     def facts(self, record: type[F]) -> Iterator[F]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from sqlalchemy import Column, and_, exists, not_, or_, select
 
 from triptych.ledger import queries, schema
-from triptych.ledger.images import ImageStore
+from triptych.ledger.images import ImageState, ImageStore
 from triptych.ledger.run import RunFolder
 from triptych.ledger.store import Ledger
 from triptych.records import (
@@ -48,26 +50,63 @@ class Problem:
 def verify(run: RunFolder) -> list[Problem]:
     """Everything that is wrong with a run; empty where it is whole."""
     with run.open_ledger(read_only=True) as ledger:
-        return [
-            *image_problems(ledger, run.image_store()),
-            *id_problems(ledger),
-            *reference_problems(ledger),
-        ]
+        images = list(image_problems(ledger, run.image_store()))
+        facts = [*id_problems(ledger), *reference_problems(ledger)]
+    if images:
+        with suppress(OSError):  # a run that is only read
+            _checked(run).unlink(missing_ok=True)
+    return images + facts
 
 
 def image_problems(ledger: Ledger, images: ImageStore) -> Iterator[Problem]:
     """Images that facts name and that are missing, or whose bytes don't hash to their name; by image."""
     named = groupby(queries.images(ledger), key=itemgetter(0))
     by_image = ((image, [f"{kind} {id_}" for _, kind, id_ in facts]) for image, facts in named)
+    while some := dict(islice(by_image, _IMAGES_AT_ONCE)):
+        for image, state in _states(images, list(some)):
+            if state == "ok":
+                continue
+            facts = some[image]
+            others = f" and {len(facts) - _FACTS_NAMED} more" if len(facts) > _FACTS_NAMED else ""
+            detail = f"image {image} is {state}: named by {', '.join(facts[:_FACTS_NAMED])}{others}"
+            yield Problem("missing_image" if state == "missing" else "damaged_image", image, detail)
+
+
+def lost_images(run: RunFolder, ledger: Ledger) -> frozenset[str]:
+    """Images that facts name and that are missing or damaged: what `mine` has to make again.
+
+    Files untouched since they were last found whole are trusted; `verify` trusts none, and where it finds one
+    damaged the next call here trusts none either.
+    """
+    store, checked = run.image_store(), _checked(run)
+    began = checked.with_suffix(".part")
+    with suppress(OSError):
+        began.touch()  # by the clock of the file system, which need not be ours
+    trusted_until = checked.stat().st_mtime_ns if checked.exists() else 0
+    lost, doubtful = set(), []
+    for image, _ in groupby(name for name, _, _ in queries.images(ledger)):
+        touched = store.touched_ns(image)
+        if touched is None:
+            lost.add(image)
+        elif touched >= trusted_until:
+            doubtful.append(image)
+    damaged = {image for image, state in _states(store, doubtful) if state != "ok"}
+    with suppress(OSError):  # only a saving for the next time
+        if damaged:  # they must stay in doubt until they are made again
+            began.unlink()
+        else:
+            began.replace(checked)
+    return frozenset(lost | damaged)
+
+
+def _checked(run: RunFolder) -> Path:
+    """File whose time says when all images were last found whole."""
+    return run.images / ".checked"
+
+
+def _states(store: ImageStore, images: Sequence[str]) -> Iterator[tuple[str, ImageState]]:
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
-        while some := list(islice(by_image, _IMAGES_AT_ONCE)):
-            states = threads.map(images.check, [image for image, _ in some])
-            for (image, facts), state in zip(some, states, strict=True):
-                if state == "ok":
-                    continue
-                others = f" and {len(facts) - _FACTS_NAMED} more" if len(facts) > _FACTS_NAMED else ""
-                detail = f"image {image} is {state}: named by {', '.join(facts[:_FACTS_NAMED])}{others}"
-                yield Problem("missing_image" if state == "missing" else "damaged_image", image, detail)
+        yield from zip(images, threads.map(store.check, images), strict=True)
 
 
 def id_problems(ledger: Ledger) -> Iterator[Problem]:
@@ -91,9 +130,9 @@ def reference_problems(ledger: Ledger) -> Iterator[Problem]:
         for column, parents in _REFERENCES:
             known = or_(*(exists().where(parent == column) for parent in parents))
             lost = select(column).where(column.is_not(None), not_(known)).distinct().order_by(column)
-            names = " or ".join(parent.table.name for parent in parents)
+            names = " or ".join(f"{parent.table.name}.{parent.name}" for parent in parents)
             for target in connection.execute(lost).scalars():
-                detail = f"{column.table.name}.{column.name} names the {names} {target}, which isn't there"
+                detail = f"{column.table.name}.{column.name} is {target}, and no {names} is"
                 yield Problem("dangling_reference", target, detail)
 
 
@@ -148,7 +187,7 @@ _REFERENCES: Final[tuple[tuple[Column[Any], tuple[Column[Any], ...]], ...]] = (
     (schema.derivation.c.parent_id, (schema.pair.c.id,)),
     (schema.signal.c.pair_id, (schema.pair.c.id,)),
     (schema.signal.c.spec_id, (schema.spec.c.id,)),
-    (schema.verdict.c.subject_id, (schema.pair.c.id, schema.source.c.id)),
+    (schema.verdict.c.subject_id, (schema.pair.c.id, schema.source.c.image)),
     (schema.verdict.c.spec_id, (schema.spec.c.id,)),
     (schema.call.c.spec_id, (schema.spec.c.id,)),
     (schema.call.c.scene_id, (schema.scene.c.id,)),
