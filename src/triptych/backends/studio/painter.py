@@ -1,0 +1,63 @@
+"""The studio's Painter: lays a prompt out anew for every seed, and at times gets it wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from triptych.backends.studio.canvas import generator, to_uint8
+from triptych.backends.studio.layout import lay_out
+from triptych.backends.studio.mishaps import MISHAPS, spoil
+from triptych.backends.studio.prompts import Wish
+from triptych.backends.studio.render import render
+from triptych.backends.studio.scene import Scene
+from triptych.backends.studio.truth import SourceTruth
+from triptych.backends.studio.world import FILE_NAME, KnownPicture, WorldStore
+from triptych.errors import CallFailed, Refused
+from triptych.pixels.picture import Picture
+from triptych.records import Spec, hash_bytes
+from triptych.roles import Answered, BackendSettings, PaintRequest, Placement, RoleConfig, spec_of
+
+
+class StudioPainter:
+    """Paints the prompts that the studio's Writer wrote."""
+
+    class Settings(BackendSettings):
+        """Nothing to set."""
+
+    revision: ClassVar[str] = "1"
+    placement: ClassVar[Placement] = "cpu"
+
+    def __init__(self, config: RoleConfig) -> None:
+        self.config = config
+        self.settings = self.Settings.model_validate(dict(config.settings))
+        self.world = WorldStore(config.run_folder / FILE_NAME)
+
+    @property
+    def spec(self) -> Spec:
+        """What determines the answers."""
+        return spec_of(self.config, self.settings, self.revision)
+
+    async def paint(self, requests: Sequence[PaintRequest]) -> Answered[Picture]:
+        """One picture for each request; a prompt that the studio's Writer never wrote is refused."""
+        return [self._paint(request) for request in requests]
+
+    def _paint(self, request: PaintRequest) -> Picture | CallFailed:
+        wish = self.world.wish(request.prompt)
+        if wish is None:
+            return Refused("prompt_not_understood", "the studio paints what its own writer wrote")
+        scene, truth = paint_scene(wish, request.seed, (request.width, request.height))
+        picture = Picture.from_pixels(to_uint8(render(scene, request.width, request.height)))
+        known = KnownPicture(scene, faithful=True, prompt=request.prompt, truth=truth)
+        self.world.add_picture(hash_bytes(picture.encoded(self.config.image_format)), known)
+        return picture
+
+
+def paint_scene(wish: Wish, seed: int, size: tuple[int, int]) -> tuple[Scene, SourceTruth]:
+    """The scene that this seed makes of a wish, flaws and all, with what is true of it."""
+    scene, flaws = spoil(generator(seed, "mishaps"), lay_out(wish, seed, size), wish, size)
+    return scene, SourceTruth(
+        shows_prompt=not any(MISHAPS[name].against_prompt for name, _ in flaws),
+        looks_right=all(MISHAPS[name].against_prompt for name, _ in flaws),
+        flaws=flaws,
+    )
