@@ -202,6 +202,7 @@ class Done:
     reason: str | None
     facts: tuple[Fact, ...]
     detail: str = ""  # more about the reason, for people
+    worked: float = 0.0  # seconds that a worker was busy with it
 
 
 class Roles(Protocol):
@@ -241,7 +242,7 @@ async def perform(job: Job, number: int, bench: Bench) -> Done:
         seconds = time.perf_counter() - started
         outcome, reason, detail = _outcome(failure), failure.reason, failure.detail
     if outcome == "made" and isinstance(job, CheckJob | ImportJob):
-        return Done(outcome, reason, facts, detail)
+        return Done(outcome, reason, facts, detail, time.perf_counter() - started)
     nominal = bench.roles.seconds(job.role)
     call = Call(
         role=job.role,
@@ -255,7 +256,7 @@ async def perform(job: Job, number: int, bench: Bench) -> Done:
         finished_at=time.time(),
         scene_id=None if isinstance(job, WriteJob | ImportJob) else job.scene_id,
     )
-    return Done(outcome, reason, (*facts, call), detail)
+    return Done(outcome, reason, (*facts, call), detail, time.perf_counter() - started)
 
 
 def failed_call(job: Job, number: int, spec_id: str, failure: CallFailed, seconds: float) -> Call:

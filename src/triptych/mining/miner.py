@@ -89,7 +89,7 @@ class CallEnded:
     role: RoleName
     outcome: Outcome
     reason: str | None
-    seconds: float  # wall time of the call, waiting for a worker included
+    seconds: float  # that a worker was busy with it
     detail: str = ""  # more about the reason, for people
 
 
@@ -332,11 +332,9 @@ class Miner:
     async def _call(self, job: Job, number: int) -> Done:
         self._observe(CallStarted(job.role))
         self._spending.begin(job.role)
-        started = time.monotonic()
         done = await self._engine.run(job, number)
-        seconds = time.monotonic() - started
         self._spending.end(sum(fact.seconds for fact in done.facts if isinstance(fact, Call)))
-        self._observe(CallEnded(job.role, done.outcome, done.reason, seconds, done.detail))
+        self._observe(CallEnded(job.role, done.outcome, done.reason, done.worked, done.detail))
         return done
 
     def _check_patience(self, role: RoleName, reason: str | None) -> None:

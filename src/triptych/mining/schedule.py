@@ -211,30 +211,28 @@ class Scheduler:
             used += self._at_most(slot)
             if used >= cap:
                 return False
-        for source in task.slot.state.sources if task.slot.state else ():
-            if source.number > task.source.number:
-                break
-            for lane in source.lanes:
-                if source.number == task.source.number and lane.edit.ordinal >= task.lane.edit.ordinal:
-                    break
-                used += self._lane_at_most(lane)
+        assert task.slot.state is not None  # noqa: S101  (it has the task's source)
+        for source in task.slot.state.sources[: task.source.number]:
+            used += self._source_at_most(task.slot.state, source)
+        for lane in task.source.lanes[: task.lane.edit.ordinal]:
+            used += self._lane_at_most(lane)
         used += sum(1 for attempt in task.lane.attempts if attempt.seed < task.attempt.seed)
         return used < cap
 
     def _at_most(self, slot: Slot) -> int:
-        recipe = self.plan.recipe
-        most_per_source = recipe.edits_per_scene * recipe.attempts
         if slot.spent is not None:
             return 0
         if slot.state is None:
-            return recipe.sources_per_scene * most_per_source
-        total = 0
-        for source in slot.state.sources:
-            if not source.settled(self.plan, slot.state.scene):
-                total += most_per_source
-            elif isinstance(source.decision(self.plan, slot.state.scene), Accepted):
-                total += sum(self._lane_at_most(lane) for lane in source.lanes)
-        return total
+            return self.plan.recipe.sources_per_scene * self._source_at_most(None, None)
+        return sum(self._source_at_most(slot.state, source) for source in slot.state.sources)
+
+    def _source_at_most(self, scene: SceneState | None, source: SourceState | None) -> int:
+        """Attempts that a source takes if it passes the screen and everything open on it fails."""
+        if scene is None or source is None or not source.settled(self.plan, scene.scene):
+            return self.plan.recipe.edits_per_scene * self.plan.recipe.attempts
+        if isinstance(source.decision(self.plan, scene.scene), Accepted):
+            return sum(self._lane_at_most(lane) for lane in source.lanes)
+        return 0
 
     def _lane_at_most(self, lane: Lane) -> int:
         """Attempts that the lane takes if everything still open in it fails."""

@@ -1,0 +1,284 @@
+"""What a miner shows while it works: a live board on a terminal, plain lines elsewhere, or JSON events."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+import orjson
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from triptych.mining.miner import CallEnded, CallStarted, Event, Notice
+from triptych.mining.schedule import Slot
+from triptych.mining.select import FUNNEL_STAGES, RunView, view_of
+from triptych.mining.state import Plan
+from triptych.records import ROLE_NAMES, RoleName
+
+_PLAIN_EVERY = 10.0  # seconds between two plain lines
+_BOARD_EVERY = 0.5
+_REASONS_SHOWN = 6
+
+
+@dataclass(slots=True)
+class RoleActivity:
+    """What a role has done since this command began."""
+
+    open_calls: int = 0
+    calls: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def latency(self) -> float | None:
+        """Mean seconds of a call."""
+        return self.seconds / self.calls if self.calls else None
+
+
+class Activity:
+    """Counts what the miner tells, and estimates how long the rest takes."""
+
+    def __init__(self, plan: Plan, slots: Iterable[Slot], workers: int) -> None:
+        self.plan = plan
+        self.slots = list(slots)
+        self.workers = workers
+        self.roles: dict[RoleName, RoleActivity] = defaultdict(RoleActivity)
+        self.failures: Counter[str] = Counter()
+        self.started = time.monotonic()
+        self._settled_before = self._settled()
+        self._selected_before = len(self.view().triplets)
+
+    def take(self, event: Event) -> None:
+        """Count an event."""
+        if isinstance(event, CallStarted):
+            self.roles[event.role].open_calls += 1
+        elif isinstance(event, CallEnded):
+            role = self.roles[event.role]
+            role.open_calls -= 1
+            role.calls += 1
+            role.seconds += event.seconds
+            if event.outcome != "made":
+                role.failed += 1
+                self.failures[event.reason or event.outcome] += 1
+
+    def view(self) -> RunView:
+        """The run as it stands."""
+        return view_of(self.plan, self.slots)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since this command began."""
+        return time.monotonic() - self.started
+
+    def busy(self, role: RoleName) -> float:
+        """Share of all workers' time that went to this role."""
+        return self.roles[role].seconds / max(self.elapsed * self.workers, 1e-9)
+
+    def accepted_per_hour(self, view: RunView) -> float:
+        """Selected triplets an hour, by this command."""
+        return (len(view.triplets) - self._selected_before) * 3600 / max(self.elapsed, 1e-9)
+
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None until some scenes are through."""
+        settled, total = self._settled(), len(self.slots)
+        done = settled - self._settled_before
+        if done < 0.02 * total or self.elapsed < 2:
+            return None
+        return (total - settled) * self.elapsed / done
+
+    def _settled(self) -> float:
+        """Scenes that are through; a part counts as a part."""
+        return sum(_share_settled(self.plan, slot) for slot in self.slots)
+
+
+def _share_settled(plan: Plan, slot: Slot) -> float:
+    if slot.spent is not None:
+        return 1.0
+    if slot.state is None or not slot.state.sources:
+        return 0.0
+    shares = []
+    for source in slot.state.sources:
+        if not source.settled(plan, slot.state.scene):
+            shares.append(0.0)
+            continue
+        attempts = [attempt for lane in source.lanes for attempt in lane.attempts]
+        if plan.recipe.policy == "until_accepted":
+            through = [
+                lane.accepted(plan) or all(attempt.settled(plan) for attempt in lane.attempts)
+                for lane in source.lanes
+            ]
+        else:
+            through = [attempt.settled(plan) for attempt in attempts]
+        shares.append(sum(through) / len(through) if through else 1.0)
+    return sum(shares) / len(shares)
+
+
+class Display(Protocol):
+    """Shows events as they come."""
+
+    def __call__(self, event: Event) -> None:
+        """Take an event from the miner."""
+
+    def __enter__(self) -> Display: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def display(activity: Activity, console: Console, *, json: bool) -> Display:
+    """The display that fits where the output goes."""
+    if json:
+        return JsonEvents(activity, sys.stdout)
+    return Board(activity, console) if console.is_terminal else PlainLines(activity, console)
+
+
+class Board:
+    """A live board on a terminal."""
+
+    def __init__(self, activity: Activity, console: Console) -> None:
+        self._activity = activity
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._shown = 0.0
+
+    def __call__(self, event: Event) -> None:  # noqa: D102  (as Display says)
+        self._activity.take(event)
+        if isinstance(event, Notice):
+            self._console.print(event.text, style="yellow", highlight=False)
+        now = time.monotonic()
+        if now - self._shown >= _BOARD_EVERY:
+            self._shown = now
+            self._live.update(self._board(), refresh=True)
+
+    def __enter__(self) -> Board:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def _board(self) -> RenderableType:
+        activity, view = self._activity, self._activity.view()
+        head = Text.assemble(
+            (f"{len(view.triplets)} selected", "bold green"),
+            f" · {activity.accepted_per_hour(view):,.0f} an hour · ",
+            f"{_clock(activity.elapsed)} so far · ",
+            f"about {_clock(left)} left" if (left := activity.seconds_left()) is not None else "…",
+        )
+        parts: list[RenderableType] = [head, funnel_table(view, width=24), self._roles()]
+        reasons = view.rejections + activity.failures
+        if reasons:
+            told = " · ".join(f"{name} {count}" for name, count in reasons.most_common(_REASONS_SHOWN))
+            parts.append(Text(f"stopped by: {told}", style="dim"))
+        return Group(*parts)
+
+    def _roles(self) -> Table:
+        table = Table("role", "calls", "failed", "s a call", "busy", box=None, header_style="dim")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for role in ROLE_NAMES:
+            if role in self._activity.roles:
+                did = self._activity.roles[role]
+                latency = f"{did.latency:.2f}" if did.latency is not None else "–"
+                busy = f"{self._activity.busy(role):.0%}"
+                table.add_row(role.replace("_", " "), str(did.calls), str(did.failed), latency, busy)
+        return table
+
+
+class PlainLines:
+    """A line now and then, for logs."""
+
+    def __init__(self, activity: Activity, console: Console) -> None:
+        self._activity = activity
+        self._console = console
+        self._shown = time.monotonic()
+
+    def __call__(self, event: Event) -> None:  # noqa: D102  (as Display says)
+        self._activity.take(event)
+        if isinstance(event, Notice):
+            self._console.print(event.text, highlight=False, soft_wrap=True)
+        now = time.monotonic()
+        if now - self._shown >= _PLAIN_EVERY:
+            self._shown = now
+            view = self._activity.view()
+            left = self._activity.seconds_left()
+            self._console.print(
+                f"{_clock(self._activity.elapsed)}  {view.funnel['sources']} sources, "
+                f"{view.funnel['attempts']} attempts, {len(view.triplets)} selected"
+                + (f", about {_clock(left)} left" if left is not None else ""),
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def __enter__(self) -> PlainLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+class JsonEvents:
+    """One JSON object a line for every finished call, notice and funnel."""
+
+    def __init__(self, activity: Activity, stream: TextIO) -> None:
+        self._activity = activity
+        self._stream = stream
+        self._shown = time.monotonic()
+
+    def __call__(self, event: Event) -> None:  # noqa: D102  (as Display says)
+        self._activity.take(event)
+        if isinstance(event, CallEnded):
+            self._write(
+                {
+                    "event": "call",
+                    "role": event.role,
+                    "outcome": event.outcome,
+                    "reason": event.reason,
+                    "seconds": round(event.seconds, 4),
+                }
+            )
+        elif isinstance(event, Notice):
+            self._write({"event": "notice", "text": event.text})
+        now = time.monotonic()
+        if now - self._shown >= _PLAIN_EVERY:
+            self._shown = now
+            self._write({"event": "funnel", **self._activity.view().funnel})
+
+    def __enter__(self) -> JsonEvents:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def _write(self, event: dict[str, object]) -> None:
+        self._stream.write(orjson.dumps(event).decode() + "\n")
+        self._stream.flush()
+
+
+def funnel_table(view: RunView, width: int = 32) -> Table:
+    """The funnel with a bar for each stage, and what share of the stage before came through."""
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column()
+    table.add_column(justify="right", style="dim")
+    most = max(view.funnel.values(), default=0) or 1
+    before: int | None = None
+    for stage in FUNNEL_STAGES:
+        count = view.funnel[stage]
+        bar = "█" * round(width * count / most) or ("▏" if count else "")
+        share = f"{count / before:.0%}" if before and stage not in ("sources", "attempts") else ""
+        table.add_row(stage.replace("_", " "), f"{count:,}", Text(bar, style="cyan"), share)
+        before = count
+    return table
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,102 @@
+"""`triptych status` and `triptych verify`: what a run has come to, and whether it is whole."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from triptych.cli.progress import funnel_table
+from triptych.errors import UserError
+from triptych.ledger.queries import RoleCost, costs, failures
+from triptych.ledger.run import RunFolder
+from triptych.ledger.verify import verify
+from triptych.mining.select import RunView
+from triptych.records import RoleName
+from triptych.runs import Run, open_run
+
+
+def status(
+    path: Path, overrides: Sequence[str], *, json: bool = False, truth: bool = False, rows: Path | None = None
+) -> int:
+    """Print the funnel, cost and failures of a run under its own rule, or under another."""
+    if rows is not None and not truth:
+        raise UserError("--rows lists truth for every Pair: give --truth with it")
+    with open_run(path, overrides) as run:
+        view = run.view()
+        reasons = dict((view.rejections + _counter(failures(run.ledger))).most_common())
+        told: dict[str, object] = {
+            "funnel": view.funnel,
+            "cost": {role: _cost(cost) for role, cost in costs(run.ledger).items()},
+            "failures": reasons,
+            "owed": dict(run.owed()),
+        }
+        if truth:
+            told["truth"] = _truth(run, rows)
+        if json:
+            sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
+        else:
+            _print(Console(), view, costs(run.ledger), reasons, told)
+    return 0
+
+
+def verify_run(path: Path, *, json: bool = False) -> int:
+    """Print what is wrong with a run; 1 if anything is."""
+    problems = verify(RunFolder.existing(path))
+    if json:
+        listed = [{"kind": p.kind, "subject": p.subject, "detail": p.detail} for p in problems]
+        sys.stdout.write(orjson.dumps({"problems": listed}, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        for problem in problems:
+            print(f"{problem.kind}: {problem.detail}")
+        lost = sum(problem.kind in ("missing_image", "damaged_image") for problem in problems)
+        if lost:
+            print(f"{lost} images are lost: `triptych mine` with the run's recipe makes them again")
+        if not problems:
+            print(f"{path}: whole")
+    return 1 if problems else 0
+
+
+def _truth(run: Run, rows: Path | None) -> dict[str, object]:
+    from triptych.cli.truth import truth_of_run
+
+    return truth_of_run(run, rows)
+
+
+def _counter(counts: dict[str, int]) -> Counter[str]:
+
+    return Counter(counts)
+
+
+def _cost(cost: RoleCost) -> dict[str, object]:
+    return {"calls": cost.calls, "seconds": round(cost.seconds, 3), "price": cost.price}
+
+
+def _print(
+    console: Console,
+    view: RunView,
+    spent: dict[RoleName, RoleCost],
+    reasons: dict[str, int],
+    told: dict[str, object],
+) -> None:
+    console.print(funnel_table(view))
+    table = Table("role", "calls", "model-seconds", "price", box=None, header_style="dim")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for role, cost in spent.items():
+        price = "–" if cost.price is None else f"{cost.price:,.2f}"
+        table.add_row(role.replace("_", " "), f"{cost.calls:,}", f"{cost.seconds:,.1f}", price)
+    console.print(table)
+    if reasons:
+        console.print("stopped by: " + " · ".join(f"{name} {n:,}" for name, n in reasons.items()))
+    if owed := told["owed"]:
+        console.print(f"owed: {owed}")
+    if "truth" in told:
+        from triptych.cli.truth import print_truth
+
+        print_truth(console, told["truth"])

@@ -1,0 +1,170 @@
+"""The public way in from Python: open a run, look at it under any rule, mine it.
+
+from pathlib import Path
+from triptych.recipe import load_recipe
+from triptych.runs import mine, open_run
+
+mine(load_recipe(Path("recipes/quickstart.yaml")), Path("runs/mine"))
+with open_run(Path("runs/mine"), ["threshold=4.5"]) as run:
+    for triplet in run.view().triplets:
+        print(triplet.edit.instruction, run.images.path(triplet.attempt.image))
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from triptych.engines.local import LocalEngine
+from triptych.errors import RunError
+from triptych.ledger.images import ImageStore
+from triptych.ledger.queries import costs, spent
+from triptych.ledger.run import RunFolder
+from triptych.ledger.store import Ledger
+from triptych.ledger.verify import lost_images
+from triptych.ledger.writer import GroupCommitter
+from triptych.mining.miner import Event, Miner, Observer
+from triptych.mining.opening import load_slots
+from triptych.mining.schedule import Slot, Spending, count_owed
+from triptych.mining.select import RejectedPair, RunView, rejected_pairs, view_of
+from triptych.mining.state import Plan
+from triptych.recipe import Recipe, dump_recipe, parse_recipe
+from triptych.records import RoleName
+from triptych.roles import RoleConfig
+from triptych.wiring import plan_of, role_configs
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An open run: its facts laid out under one recipe and its rule."""
+
+    folder: RunFolder
+    plan: Plan
+    configs: Mapping[RoleName, RoleConfig]
+    ledger: Ledger
+    slots: list[Slot]
+
+    @property
+    def images(self) -> ImageStore:
+        """Where the pictures are, by their hash."""
+        return self.folder.image_store()
+
+    def view(self) -> RunView:
+        """Funnel, rejections and selected triplets; no call, no image."""
+        return view_of(self.plan, self.slots)
+
+    def rejected(self) -> Iterator[RejectedPair]:
+        """Every attempt that a gate stopped."""
+        return rejected_pairs(self.plan, self.slots)
+
+    def owed(self) -> Mapping[str, int]:
+        """Calls owed by what is known now, by kind."""
+        return {name: count for name, count in count_owed(self.plan, self.slots).items() if count}
+
+
+class Stopper:
+    """Ends a mining from outside: after the calls in flight, or at once. Either way the run can go on later."""
+
+    def __init__(self, miner: Miner, engine: LocalEngine, task: asyncio.Task[object]) -> None:
+        self._miner = miner
+        self._engine = engine
+        self._task = task
+        self.killed = False
+
+    @property
+    def draining(self) -> bool:
+        """Whether it was asked to end."""
+        return self._miner.stopped
+
+    def drain(self) -> None:
+        """Finish the calls in flight, begin no more."""
+        self._miner.stop()
+
+    def kill(self) -> None:
+        """Drop the calls in flight; they are owed."""
+        self.killed = True
+        self._engine.kill()
+        self._task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """How a mining ended."""
+
+    run: Run
+    stopped: bool  # from outside
+    ended_at: str | None  # the cap of the budget that ended it
+
+
+@contextmanager
+def open_run(path: Path, overrides: Iterable[str] = ()) -> Iterator[Run]:
+    """Open a run to look at, under its own recipe changed by `overrides` (`key=value`)."""
+    folder = RunFolder.existing(path)
+    recipe = recipe_of(folder, overrides)
+    configs = role_configs(recipe, folder.path)
+    plan = plan_of(recipe, configs)
+    with folder.open_ledger(read_only=True) as ledger:
+        yield Run(folder, plan, configs, ledger, load_slots(plan, ledger))
+
+
+@contextmanager
+def open_for_mining(recipe: Recipe, path: Path) -> Iterator[Run]:
+    """Open or begin a run and keep other miners out; lost pictures are owed again."""
+    folder = RunFolder.create(path)
+    configs = role_configs(recipe, folder.path)
+    plan = plan_of(recipe, configs)
+    with folder.held_for_mining(), folder.open_ledger() as ledger:
+        ledger.record(plan.specs.values())
+        yield Run(folder, plan, configs, ledger, load_slots(plan, ledger, lost_images(folder, ledger)))
+
+
+def recipe_of(folder: RunFolder, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe that a run was last mined with, changed by `overrides`."""
+    try:
+        text = folder.recipe.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RunError(
+            f"{folder.path} was begun but never mined: `triptych mine RECIPE --out {folder.path}` goes on"
+        ) from None
+    return parse_recipe(text, overrides, origin=str(folder.recipe), base=folder.path)
+
+
+def mine(recipe: Recipe, path: Path, observe: Observer | None = None) -> Mined:
+    """Mine what a recipe owes in this folder and return when it is done, its budget is spent, or work failed.
+
+    The run in the result is closed: look at it with `open_run`.
+    """
+    with open_for_mining(recipe, path) as run:
+        return asyncio.run(mine_open(run, observe or _ignore))
+
+
+async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], object] | None = None) -> Mined:
+    """As `mine`, on an open run and on this event loop; `steer` is given what can stop it."""
+    recipe = run.plan.recipe
+    run.folder.write_lock(run.plan.specs.values())
+    run.folder.recipe.write_text(dump_recipe(recipe), encoding="utf-8")
+    calls = {role: cost.calls for role, cost in costs(run.ledger).items()}
+    spending = Spending(recipe.budget, calls, spent(run.ledger).seconds)
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  (a coroutine that runs has one)
+    async with GroupCommitter(run.ledger) as committer:
+        engine = LocalEngine(run.plan, run.configs, run.images, recipe.image_format, committer)
+        async with engine:
+            miner = Miner(run.plan, run.slots, engine, spending, observe)
+            stopper = Stopper(miner, engine, task)
+            if steer is not None:
+                steer(stopper)
+            try:
+                await miner.mine()
+            except asyncio.CancelledError:
+                if not stopper.killed:
+                    raise
+                task.uncancel()
+    return Mined(run, miner.stopped, spending.stopped_by)
+
+
+def _ignore(_: Event) -> None:
+    return None

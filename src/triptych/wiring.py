@@ -1,0 +1,80 @@
+"""The back ends that ship, by the names a recipe gives them: the one place that knows both."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from triptych.engines.workers import load_backend
+from triptych.errors import RecipeError
+from triptych.mining.jobs import CHECKS_SPEC
+from triptych.mining.state import Plan
+from triptych.recipe import Recipe, RoleRecipe, settings_of
+from triptych.records import RoleName, Spec
+from triptych.roles import RoleConfig
+
+_STUDIO = "triptych.backends.studio"
+SHIPPED: Mapping[RoleName, Mapping[str, str]] = {
+    "writer": {"studio": f"{_STUDIO}.writer:StudioWriter"},
+    "painter": {"studio": f"{_STUDIO}.painter:StudioPainter"},
+    "screen": {"studio": f"{_STUDIO}.judge.backend:StudioScreen"},
+    "editor": {"studio": f"{_STUDIO}.editor:StudioEditor"},
+    "soft_filter": {"studio": f"{_STUDIO}.judge.backend:StudioSoftFilter"},
+    "validator": {"studio": f"{_STUDIO}.judge.backend:StudioValidator"},
+}
+
+
+def role_configs(recipe: Recipe, run_folder: Path) -> dict[RoleName, RoleConfig]:
+    """A picklable config for every role that the recipe fills. RecipeError where a name is unknown."""
+    filled: dict[RoleName, RoleRecipe | None] = {
+        "writer": recipe.writer,
+        "painter": recipe.painter,
+        "screen": recipe.screen,
+        "editor": recipe.editor,
+        "soft_filter": recipe.soft_filter,
+        "validator": recipe.validator,
+    }
+    return {
+        role: RoleConfig(
+            role=role,
+            backend=_target(role, part.backend),
+            settings=settings_of(part),
+            workers=part.workers,
+            price_per_call=part.price_per_call,
+            seconds_per_call=part.seconds_per_call,
+            run_folder=run_folder,
+            image_format=recipe.image_format,
+        )
+        for role, part in filled.items()
+        if part is not None
+    }
+
+
+def plan_of(recipe: Recipe, configs: Mapping[RoleName, RoleConfig]) -> Plan:
+    """The recipe with the specs of its back ends, which are loaded for it (weights are not)."""
+    specs: dict[RoleName, Spec] = {"checks": CHECKS_SPEC}
+    for role, config in configs.items():
+        try:
+            specs[role] = load_backend(config).spec
+        except ValidationError as error:
+            told = "; ".join(
+                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+            )
+            raise RecipeError(
+                f"settings of the {role.replace('_', ' ')} ({config.backend}): {told}"
+            ) from None
+    return Plan(recipe, specs)
+
+
+def _target(role: RoleName, name: str) -> str:
+    if ":" in name:
+        return name
+    known = SHIPPED[role]
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    mend = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}, or package.module:Class"
+    raise RecipeError(f"{role.replace('_', ' ')}: no back end is called {name!r}; {mend}")
