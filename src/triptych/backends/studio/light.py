@@ -141,7 +141,7 @@ LIGHTS: MappingProxyType[TimeOfDay, Light] = MappingProxyType(
             sky=((0, "#070d28"), (0.45, "#10204c"), (0.82, "#23407a"), (1, "#3b5f96")),
             sun="#e8efff",
             place=(0.75, 0.22),
-            tint=(0.41, 0.50, 0.76),
+            tint=(0.45, 0.55, 0.82),
             indoor=(0.66, 0.56, 0.50),
             haze="#2b4580",
             shadow=("#02040f", 0.35),
@@ -149,7 +149,7 @@ LIGHTS: MappingProxyType[TimeOfDay, Light] = MappingProxyType(
             cloud=("#101a3c", "#3d5480"),
             stars=1.0,
             lamps=0.62,
-            grey=0.30,
+            grey=0.33,
         ),
     }
 )
@@ -181,7 +181,8 @@ def light_of(time: TimeOfDay, weather: Weather = "clear") -> Light:
         return light
     return replace(
         light,
-        tint=greyed(light.tint, 0.55 * hidden) * np.float32(1 - 0.12 * hidden),
+        tint=greyed(light.tint, 0.55 * hidden * light.ambient)
+        * np.float32(1 - 0.12 * hidden * light.ambient),
         indoor=greyed(light.indoor, 0.25 * hidden) * np.float32(1 - 0.06 * hidden),
         haze=lerp(greyed(light.haze, 0.8), rgb("#c3ccd4") * np.float32(light.grey), 0.6),
         haze_amount=haze_amount,
@@ -207,8 +208,8 @@ def sky_colours(light: Light, t: Array) -> Array:
     if light.overcast == 0:
         return clear
     grey = gradient(_GREY_SKY, t) * np.float32(light.grey)
-    own = luminance(clear.reshape(-1, 1, 3)).reshape(*t.shape, 1) * np.array([0.96, 1.0, 1.05], np.float32)
-    return lerp(clear, lerp(own, grey, 0.75), light.overcast)
+    own = luminance(clear.reshape(-1, 1, 3)).reshape(*t.shape, 1) * np.array([0.94, 1.0, 1.08], np.float32)
+    return lerp(clear, lerp(own, grey, 0.75), light.overcast * (0.6 + 0.4 * light.ambient))
 
 
 def sun_place(scene: Scene, horizon: float) -> tuple[float, float]:

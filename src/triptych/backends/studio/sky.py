@@ -96,7 +96,9 @@ def _add_clouds(image: Array, scene: Scene, half: Frame, horizon: float, away: A
     turn = float(rng.random()) * 512
     map_x = np.mod(across * depth + np.float32(turn), np.float32(512))
     map_y = np.mod(np.broadcast_to(depth * np.float32(300), map_x.shape), np.float32(512)).astype(np.float32)
-    density = cv2.remap(tile, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    density = np.asarray(
+        cv2.remap(tile, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32
+    )
     # The lit side: where the cloud thins towards the sun. One sample of the tile's own slope serves all.
     sun_x, _ = sun_place(scene, horizon)
     shifted = np.roll(tile, (8, -9 if sun_x > 0.5 else 9), (0, 1))
@@ -108,10 +110,10 @@ def _add_clouds(image: Array, scene: Scene, half: Frame, horizon: float, away: A
     )
     alpha = smoothstep(level, level + 0.15, density) * smoothstep(0.0, 0.14, high)
     body = smoothstep(level + 0.05, level + 0.28, density)
-    lit = clip(np.float32(0.74) + relief * np.float32(4.6) - body * np.float32(0.30), 0, 1.15)
+    lit = clip(np.float32(0.74) + relief * np.float32(4.6) - body * np.float32(0.30), 0, 1.03)
     colours = ramp(light.cloud[0], light.cloud[1], lit)
     if light.overcast == 0 and scene.time != "night":
-        glow(colours, light.sun, np.exp(away * np.float32(-5)) * np.float32(0.35))
+        over(colours, light.sun * np.float32(1.04), np.exp(away * np.float32(-5)) * np.float32(0.5))
     alpha *= np.float32(0.92 if light.overcast == 0 else 0.72)
     over(image, colours, alpha)
     return alpha
@@ -159,7 +161,7 @@ def _add_disc(image: Array, scene: Scene, target: Frame, centre: tuple[float, fl
     if scene.time == "night":
         rng = generator(scene.seed, "moon")
         seas = cv2.resize(fbm(rng, 4, 3, 0.5, 64), (2 * reach, 2 * reach), interpolation=cv2.INTER_CUBIC)
-        seas = smoothstep(0.38, 0.66, seas[: y1 - y0, : x1 - x0])
+        seas = smoothstep(0.38, 0.66, np.asarray(seas[: y1 - y0, : x1 - x0], np.float32))
         edge = 1 - clip(distance(patch, *centre) * np.float32(target.side / radius)) ** 4 * np.float32(0.22)
         face = ramp(light.sun * np.float32(0.80), light.sun * np.float32(1.06), seas)
         face *= edge[..., None]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from types import MappingProxyType
 
+import numpy as np
+
 from triptych.backends.studio.canvas import Frame, frame
 from triptych.backends.studio.scene import Scene, Setting
 from triptych.backends.studio.settings.city import CITY, paint_city
@@ -46,6 +48,7 @@ STAGES: Mapping[Setting, Stage] = MappingProxyType(
 )
 
 CACHE_BYTES = 96 * 2**20
+BRIGHTEST = 1.4
 
 _cache: OrderedDict[tuple[Scene, int, int], Backdrop] = OrderedDict()
 _cache_lock = Lock()
@@ -56,8 +59,15 @@ def stage(setting: Setting, width: int, height: int) -> Stage:  # noqa: ARG001  
     return STAGES[setting]
 
 
+def paint(scene: Scene, width: int, height: int) -> Backdrop:
+    """A scene's setting painted anew, past the cache; pixels lie in 0..BRIGHTEST."""
+    painted = PAINTERS[scene.setting](scene, frame(width, height))
+    np.clip(painted.image, 0, np.float32(BRIGHTEST), out=painted.image)
+    return painted
+
+
 def backdrop(scene: Scene, width: int, height: int) -> Backdrop:
-    """The setting of a scene without its things, painted or from a cache of CACHE_BYTES; its image is read-only."""
+    """A scene's setting without its things, painted or cached (up to CACHE_BYTES); the image is read-only."""
     bare = Scene(
         seed=scene.seed,
         setting=scene.setting,
@@ -71,7 +81,7 @@ def backdrop(scene: Scene, width: int, height: int) -> Backdrop:
         if key in _cache:
             _cache.move_to_end(key)
             return _cache[key]
-    painted = PAINTERS[scene.setting](bare, frame(width, height))
+    painted = paint(bare, width, height)
     painted.image.flags.writeable = False
     with _cache_lock:
         _cache[key] = painted

@@ -95,7 +95,7 @@ def paint_city(scene: Scene, target: Frame) -> Backdrop:
     )
     draw_trees(image, scene, target, line, density=26, size=0.032, distance=0.10, evergreen=0.0, name="hedge")
     _paint_paving(image, scene, target, light, glare)
-    _add_street_lamps(image, scene, target, light, glare)
+    _add_street_lamps(image, target, light, glare)
     strength = 0.35 + 0.65 * light.lamps
     spill = blur(glare, target.side * 0.006) * np.float32(0.45 * strength) + blur(
         glare, target.side * 0.03
@@ -120,7 +120,8 @@ def _draw_row(
     walls: Bytes, lamps: Bytes, scene: Scene, target: Frame, k: int, row: _Row, light: Light
 ) -> None:
     rng = generator(scene.seed, "buildings", k)
-    side, haze = target.side, np.float32(haze_at(light, row.distance))
+    side = target.side
+    mason = _Mason(walls, lamps, light, haze_at(light, row.distance))
     tones = _WALLS[(scene.palette >> 1) & 1]
     x = -0.05
     width_sides = target.width / side
@@ -139,154 +140,147 @@ def _draw_row(
             rise *= 0.5 + 1.2 * centre
         base = row.base * target.height
         box = (start * side, base - rise * side, (start + width) * side, base)
-        _draw_building(
-            walls, lamps, own, k, row, box, tone, light, haze, sun_side(scene), bool(snow_cover(scene))
+        _draw_building(mason, own, k, box, tone, scene)
+
+
+class _Mason:
+    """Draws upright boxes, lit and hazed, into the layer of walls, and lit panes into the layer of lamps.
+
+    Works on plain numbers: it is called once per window.
+    """
+
+    def __init__(self, walls: Bytes, lamps: Bytes, light: Light, haze: float) -> None:
+        self._walls, self._lamps, self._haze = walls, lamps, haze
+        self._tint = [float(t) for t in light.tint]
+        self._veil = [float(c) * haze * 255 for c in light.haze]
+
+    def tone(self, colour: Array, brightness: float = 1.0, floor: float = 0.0) -> tuple[int, int, int, int]:
+        """A colour as it looks from here; `floor` keeps at least that much of it in the dark."""
+        red, green, blue = (
+            int(min(255.0, min(1.15, c * brightness) * max(t, floor) * (1 - self._haze) * 255 + v))
+            for c, t, v in zip(colour.tolist(), self._tint, self._veil, strict=True)
         )
+        return red, green, blue, 255
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, tone: tuple[int, ...]) -> None:
+        """A filled box of wall."""
+        _box(self._walls, x0, y0, x1, y1, tone)
+
+    def pane(self, x0: float, y0: float, x1: float, y1: float, tone: tuple[int, ...]) -> None:
+        """A pane that shines (or, in black, hides what shines behind it)."""
+        _box(self._lamps, x0, y0, x1, y1, tone)
+
+
+def _box(layer: Bytes, x0: float, y0: float, x1: float, y1: float, tone: tuple[int, ...]) -> None:
+    start, end = (round(x0 * 16 - 8), round(y0 * 16 - 8)), (round(x1 * 16 - 8), round(y1 * 16 - 8))
+    cv2.rectangle(layer, start, end, tone, -1, cv2.LINE_AA, 4)
 
 
 def _draw_building(
-    walls: Bytes,
-    lamps: Bytes,
+    mason: _Mason,
     rng: np.random.Generator,
     k: int,
-    row: _Row,
+    box: tuple[float, float, float, float],
+    tone: Array,
+    scene: Scene,
+) -> None:
+    """One building: walls with a shaded flank, roof, cornice, windows, and a shop in the near row."""
+    light = scene_light(scene)
+    x0, y0, x1, y1 = box
+    wide = x1 - x0
+    cornice, flank = wide * 0.025, wide * 0.22
+    mason.box(x0, y0, x1, y1, mason.tone(tone))
+    mason.pane(x0, y0, x1, y1, (0, 0, 0))
+    shaded = (x0, x0 + flank) if sun_side(scene) > 0 else (x1 - flank, x1)
+    mason.box(shaded[0], y0, shaded[1], y1, mason.tone(tone, 0.80))
+    _draw_roof(mason, rng, k, (x0, y0, wide), tone)
+    mason.box(x0 - cornice, y0 - cornice * 1.2, x1 + cornice, y0 + cornice, mason.tone(tone, 1.14))
+    if snow_cover(scene):
+        snow = mason.tone(rgb("#f3f7fc"))
+        mason.box(x0 - cornice, y0 - cornice * 2.4, x1 + cornice, y0 - cornice * 0.9, snow)
+    _draw_windows(mason, rng, k, box, tone, light)
+
+
+def _draw_windows(
+    mason: _Mason,
+    rng: np.random.Generator,
+    k: int,
     box: tuple[float, float, float, float],
     tone: Array,
     light: Light,
-    haze: np.float32,
-    towards: float,
-    snowy: bool,
 ) -> None:
     x0, y0, x1, y1 = box
-
-    def paint(colour: Array, brightness: float = 1.0, tint: Array = light.tint) -> tuple[int, int, int, int]:
-        lit = (
-            np.clip(colour * np.float32(brightness), 0, 1.15) * tint * (1 - haze) + light.haze * haze
-        ) * 255
-        red, green, blue = np.clip(lit, 0, 255).tolist()
-        return int(red), int(green), int(blue), 255
-
-    def slab(left: float, top: float, right: float, low: float, colour: tuple[int, int, int, int]) -> None:
-        corners = [(left, top), (right, top), (right, low), (left, low)]
-        polygon(walls, corners, colour)
-
-    wide = x1 - x0
-    cornice = wide * 0.025
-    slab(x0, y0, x1, y1, paint(tone))
-    polygon(lamps, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)], (0, 0, 0))
-    flank = wide * 0.22
-    if towards > 0:
-        slab(x0, y0, x0 + flank, y1, paint(tone, 0.80))
-    else:
-        slab(x1 - flank, y0, x1, y1, paint(tone, 0.80))
-    _draw_roof(slab, rng, k, (x0, y0, wide), tone, paint)
-    slab(x0 - cornice, y0 - cornice * 1.2, x1 + cornice, y0 + cornice, paint(tone, 1.14))
-    if snowy:
-        slab(x0 - cornice, y0 - cornice * 2.4, x1 + cornice, y0 - cornice * 0.9, paint(rgb("#f3f7fc")))
-    count = max(
-        3,
-        round(
-            row.windows
-            * (0.8 + 0.5 * float(rng.random()))
-            * wide
-            / (row.width * 1.1 * wide / row.width / 1.0)
-            if wide
-            else 3
-        ),
-    )
-    cell = wide / count
+    count = max(3, round(_ROWS[k].windows * (0.75 + 0.45 * float(rng.random()))))
+    cell = (x1 - x0) / count
     pitch = cell * (1.25 + 0.35 * float(rng.random()))
     first = y0 + pitch * 0.55
-    floors = max(0, int((y1 - first) / pitch))
+    floors = max(0, int((y1 - first) / pitch)) - (1 if k == 2 else 0)
     glass = lerp(rgb("#35485e"), light.sky_colour(0.55), 0.42)
-    plain = np.ones(3, np.float32)
-    lit_share = light.lamps
-    for j in range(floors - (1 if k == 2 else 0)):
-        for i in range(count):
-            left, top = x0 + cell * (i + 0.24), first + pitch * j
-            right, low = x0 + cell * (i + 0.76), top + pitch * 0.60
-            chance, warm, bright = (float(q) for q in rng.random(3))
-            if k == 2:
-                slab(
-                    left - cell * 0.05,
-                    top - cell * 0.05,
-                    right + cell * 0.05,
-                    low + cell * 0.05,
-                    paint(tone, 1.12),
-                )
-            if chance < lit_share:
-                lamp = rgb(_LAMPS[int(warm * 4)]) * np.float32(0.65 + 0.4 * bright)
-                slab(left, top, right, low, paint(lamp, 1.0, plain))
-                strength = lamp * (1 - haze * np.float32(0.6)) * np.float32(255)
-                polygon(
-                    lamps,
-                    [(left, top), (right, top), (right, low), (left, low)],
-                    tuple(int(min(255, c)) for c in strength),
-                )
-            else:
-                slab(
-                    left,
-                    top,
-                    right,
-                    low,
-                    paint(glass, 0.75 + 0.5 * bright, np.maximum(light.tint, np.float32(0.7))),
-                )
-            if k == 2:
-                mid = (left + right) / 2
-                slab(mid - cell * 0.02, top, mid + cell * 0.02, low, paint(tone, 1.12))
-                slab(left - cell * 0.08, low, right + cell * 0.08, low + pitch * 0.06, paint(tone, 1.2))
+    panes = [mason.tone(glass, 0.75 + 0.125 * step, 0.7) for step in range(5)]
+    lit = [mason.tone(rgb(colour), 0.75 + 0.2 * step, 1.0) for colour in _LAMPS for step in range(2)]
+    shine = [tuple(int(c * (1 - 0.5 * k / 2 if k < 2 else 1)) for c in tone_[:3]) for tone_ in lit]
+    frame_tone, sill_tone = mason.tone(tone, 1.12), mason.tone(tone, 1.2)
+    draws = rng.random((max(1, floors * count), 2)).tolist()
+    for index in range(max(0, floors) * count):
+        j, i = divmod(index, count)
+        chance, pick = draws[index]
+        left, top = x0 + cell * (i + 0.24), first + pitch * j
+        right, low = x0 + cell * (i + 0.76), top + pitch * 0.60
+        if k == 2:
+            rim = cell * 0.05
+            mason.box(left - rim, top - rim, right + rim, low + rim, frame_tone)
+        if chance < light.lamps:
+            which = int(pick * len(lit))
+            mason.box(left, top, right, low, lit[which])
+            mason.pane(left, top, right, low, shine[which])
+        else:
+            mason.box(left, top, right, low, panes[int(pick * 5)])
+        if k == 2:
+            middle = (left + right) / 2
+            mason.box(middle - cell * 0.02, top, middle + cell * 0.02, low, frame_tone)
+            mason.box(left - cell * 0.08, low, right + cell * 0.08, low + pitch * 0.06, sill_tone)
     if k == 2:
-        _draw_shop(slab, lamps, rng, (x0, y1, x1, pitch), light, paint)
+        _draw_shop(mason, rng, (x0, y1, x1, pitch), light)
 
 
-def _draw_roof(slab, rng, k, box, tone, paint) -> None:  # type: ignore[no-untyped-def]
+def _draw_roof(
+    mason: _Mason, rng: np.random.Generator, k: int, box: tuple[float, float, float], tone: Array
+) -> None:
+    """A lift house, or a stepped crown with a mast, or nothing."""
     x0, y0, wide = box
     shape, place, tall = (float(q) for q in rng.random(3))
     if shape < 0.35:
         left = x0 + wide * 0.15 + wide * 0.4 * place
-        slab(left, y0 - wide * (0.10 + 0.18 * tall), left + wide * 0.28, y0, paint(tone, 0.88))
+        mason.box(left, y0 - wide * (0.10 + 0.18 * tall), left + wide * 0.28, y0, mason.tone(tone, 0.88))
     elif shape < 0.55 and k < 2:
-        slab(x0 + wide * 0.14, y0 - wide * 0.35, x0 + wide * 0.86, y0, paint(tone, 0.97))
-        slab(x0 + wide * 0.30, y0 - wide * 0.62, x0 + wide * 0.70, y0 - wide * 0.35, paint(tone, 0.94))
-        slab(
-            x0 + wide * 0.485,
-            y0 - wide * (0.85 + 0.4 * tall),
-            x0 + wide * 0.515,
-            y0 - wide * 0.6,
-            paint(tone, 0.8),
+        mason.box(x0 + wide * 0.14, y0 - wide * 0.35, x0 + wide * 0.86, y0, mason.tone(tone, 0.97))
+        mason.box(
+            x0 + wide * 0.30, y0 - wide * 0.62, x0 + wide * 0.70, y0 - wide * 0.35, mason.tone(tone, 0.94)
         )
+        mast = y0 - wide * (0.85 + 0.4 * tall)
+        mason.box(x0 + wide * 0.485, mast, x0 + wide * 0.515, y0 - wide * 0.6, mason.tone(tone, 0.8))
 
 
-def _draw_shop(slab, lamps, rng, box, light, paint) -> None:  # type: ignore[no-untyped-def]
+def _draw_shop(
+    mason: _Mason, rng: np.random.Generator, box: tuple[float, float, float, float], light: Light
+) -> None:
+    """A shop front under a striped awning."""
     x0, y1, x1, pitch = box
-    top = y1 - pitch * 1.1
-    wide = x1 - x0
+    top, wide = y1 - pitch * 1.1, x1 - x0
     awning = rgb(_AWNINGS[int(rng.integers(4))])
-    plain = np.ones(3, np.float32)
-    slab(x0 + wide * 0.05, top, x1 - wide * 0.05, y1, paint(rgb("#2b2f3a")))
     warm = rgb("#ffcf87")
-    lit = min(1.0, light.lamps * 1.6 + 0.12)
-    pane = lerp(rgb("#4a6076") * light.tint, warm, lit)
-    slab(x0 + wide * 0.09, top + pitch * 0.2, x1 - wide * 0.09, y1 - pitch * 0.1, paint(pane, 1.0, plain))
+    mason.box(x0 + wide * 0.05, top, x1 - wide * 0.05, y1, mason.tone(rgb("#2b2f3a")))
+    pane = lerp(rgb("#4a6076") * light.tint, warm, min(1.0, light.lamps * 1.6 + 0.12))
+    mason.box(
+        x0 + wide * 0.09, top + pitch * 0.2, x1 - wide * 0.09, y1 - pitch * 0.1, mason.tone(pane, 1.0, 1.0)
+    )
     if light.lamps > 0.1:
-        corners = [
-            (x0 + wide * 0.09, top + pitch * 0.3),
-            (x1 - wide * 0.09, top + pitch * 0.3),
-            (x1 - wide * 0.09, y1 - pitch * 0.1),
-            (x0 + wide * 0.09, y1 - pitch * 0.1),
-        ]
-        polygon(lamps, corners, tuple(int(c * 200) for c in warm))
-    stripes = 9
-    step = wide / stripes
-    for i in range(stripes):
-        cloth = awning if i % 2 else rgb("#f3ead8")
-        slab(
-            x0 + step * i,
-            top - pitch * 0.1,
-            x0 + step * (i + 1),
-            top + pitch * 0.36,
-            paint(cloth, 1.0, np.maximum(light.tint, np.float32(0.4))),
-        )
+        shine = tuple(int(c * 200) for c in warm)
+        mason.pane(x0 + wide * 0.09, top + pitch * 0.3, x1 - wide * 0.09, y1 - pitch * 0.1, shine)
+    step = wide / 9
+    cloths = (mason.tone(rgb("#f3ead8"), 1.0, 0.4), mason.tone(awning, 1.0, 0.4))
+    for i in range(9):
+        mason.box(x0 + step * i, top - pitch * 0.1, x0 + step * (i + 1), top + pitch * 0.36, cloths[i % 2])
 
 
 def _paint_paving(image: Array, scene: Scene, target: Frame, light: Light, glare: Array) -> None:
@@ -341,7 +335,7 @@ def _paving_tile(scene: Scene) -> Array:
     return np.asarray(stone * (1 - np.float32(0.55) * groove), np.float32)
 
 
-def _add_street_lamps(image: Array, scene: Scene, target: Frame, light: Light, glare: Array) -> None:
+def _add_street_lamps(image: Array, target: Frame, light: Light, glare: Array) -> None:
     side = target.side
     bottom = image.shape[0]
     layer = np.zeros((bottom, target.width, 4), np.uint8)

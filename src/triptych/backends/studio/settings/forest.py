@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -14,6 +16,7 @@ from triptych.backends.studio.canvas import (
     contrast,
     distance,
     fbm,
+    frame,
     from_uint8,
     generator,
     glow,
@@ -32,7 +35,7 @@ from triptych.backends.studio.canvas import (
 from triptych.backends.studio.light import haze_at, scene_light
 from triptych.backends.studio.scene import Scene
 from triptych.backends.studio.settings.stage import Backdrop, Stage, outdoor_backdrop, snow_cover
-from triptych.backends.studio.settings.terrain import band, draw_blades, grass_colours
+from triptych.backends.studio.settings.terrain import band, draw_blades, grass_colours, mist
 from triptych.backends.studio.settings.trees import LEAVES
 from triptych.backends.studio.sky import paint_sky
 
@@ -41,33 +44,45 @@ _PLANES = (  # distance, trunks per side, trunk width (sides), foot below the ho
     (0.85, 26, 0.010, 0.02),
     (0.58, 16, 0.017, 0.06),
     (0.34, 9, 0.028, 0.11),
-    (0.10, 5, 0.050, 0.19),
+    (0.10, 7, 0.050, 0.19),
 )
 
 
 def paint_forest(scene: Scene, target: Frame) -> Backdrop:
     """A quiet forest path."""
-    horizon = FOREST.horizon
     light = scene_light(scene)
-    image = paint_sky(scene, target, 0.62, clouds=False)
-    over(image, light.haze, np.full((target.height, target.width), 0.45, np.float32))
     sun_x = 0.36 if scene.palette & 1 else 0.64
-    away = distance(target, sun_x * target.width, 0.24 * target.height)
-    halo = np.exp(away * np.float32(-3.0)) * np.float32(light.direct * 0.9 + 0.1)
-    glow(image, light.sun * light.ambient, halo * np.float32(0.55))
-    for k, plane in enumerate(_PLANES):
-        _draw_floor(image, scene, target, k, halo)
-        _draw_canopy(image, scene, target, k, halo)
-        _draw_trunks(image, scene, target, k, plane, halo, sun_x)
-    draw_blades(image, scene, target, 0.70, 1300, flowers=0.04)
+    # What stands far off is soft anyway: half the size will do.
+    half = frame((target.width + 1) // 2, (target.height + 1) // 2)
+    image = mist(paint_sky(scene, half, 0.62, clouds=False), scene, 0.45)
+    halo = _halo(scene, half, sun_x)
+    glow(image, light.sun * np.float32(light.ambient), halo * np.float32(0.25 if snow_cover(scene) else 0.55))
+    for k in (0, 1):
+        _draw_plane(image, scene, half, k, halo, sun_x)
+    image = np.asarray(cv2.resize(image, target.size, interpolation=cv2.INTER_LINEAR), np.float32)
+    halo = _halo(scene, target, sun_x)
+    for k in (2, 3):
+        _draw_plane(image, scene, target, k, halo, sun_x)
+    draw_blades(image, scene, target, 0.70, 1500, flowers=0.04)
     _frame_with_leaves(image, scene, target)
-    if light.direct:
+    if light.overcast == 0:
         _draw_beams(image, scene, target, sun_x)
     lit, dark = _floor_colours(scene)
-    backdrop = outdoor_backdrop(scene, FOREST, image, (lit + dark) * np.float32(0.5))
-    return Backdrop(
-        **{**{f: getattr(backdrop, f) for f in backdrop.__dataclass_fields__}, "sun": (sun_x, 0.2)}
+    return replace(outdoor_backdrop(scene, FOREST, image, (lit + dark) * np.float32(0.5)), sun=(sun_x, 0.2))
+
+
+def _halo(scene: Scene, target: Frame, sun_x: float) -> Array:
+    """Light falling through the crowns around the hidden sun, 0..1."""
+    away = distance(target, sun_x * target.width, 0.24 * target.height)
+    return np.asarray(
+        np.exp(away * np.float32(-3.0)) * np.float32(scene_light(scene).direct * 0.9 + 0.1), np.float32
     )
+
+
+def _draw_plane(image: Array, scene: Scene, target: Frame, k: int, halo: Array, sun_x: float) -> None:
+    _draw_floor(image, scene, target, k, halo)
+    _draw_canopy(image, scene, target, k, halo)
+    _draw_trunks(image, scene, target, k, halo, sun_x)
 
 
 def _floor_colours(scene: Scene) -> tuple[Array, Array]:
@@ -104,8 +119,14 @@ def _draw_floor(image: Array, scene: Scene, target: Frame, k: int, halo: Array) 
     dapple = smoothstep(
         0.50, 0.62, recede(fbm(rng, 8, 4, 0.6), target, horizon - 0.05, 0.8, rows=rows, squash=2.0, turn=0.3)
     )
-    shade(colour, np.float32(0.82) + dapple * np.float32(0.42 * light.direct) + halo[rows] * np.float32(0.35))
-    over(colour, light.haze, np.full(colour.shape[:2], haze_at(light, depth * 0.85), np.float32))
+    base, sunlit, near_sun = (
+        (0.84, 0.24, 0.08) if snow_cover(scene) else (0.82, 0.42, 0.35)
+    )  # snow has no room above
+    shade(
+        colour,
+        np.float32(base) + dapple * np.float32(sunlit * light.direct) + halo[rows] * np.float32(near_sun),
+    )
+    mist(colour, scene, haze_at(light, depth * 0.85))
     over(image[rows], colour, below(target, line, rows))
 
 
@@ -122,29 +143,21 @@ def _draw_canopy(image: Array, scene: Scene, target: Frame, k: int, halo: Array)
     cover = smoothstep(-0.035, 0.045, edge - target.v[rows] + (leaves - np.float32(0.5)) * np.float32(0.62))
     if bare:
         twigs = spread(fbm(rng, 64, 3, 0.7), target, 1.0, rows)
-        cover = cover * smoothstep(0.50, 0.60, twigs) * np.float32(0.75)
+        cover = cover * smoothstep(0.50, 0.60, twigs) * np.float32(0.55)
     clumps = spread(fbm(rng, 32, 4, 0.72), target, 0.95, rows)
     tones = LEAVES[scene.season]
     low, high = rgb(tones[k % 4]) * np.float32(0.52), rgb(tones[(k + 1) % 4]) * np.float32(1.18)
     if snow_cover(scene):
-        low, high = rgb("#a9b7c8"), rgb("#f4f8fc")
+        low, high = rgb("#8f9097"), rgb("#e6edf5")
     colour = ramp(low, high, smoothstep(0.34, 0.68, clumps))
     colour *= light.tint
-    shade(colour, 1 + halo[rows] * np.float32(0.7 * light.direct))
-    over(colour, light.haze, np.full(colour.shape[:2], haze_at(light, depth) * 0.92, np.float32))
+    shade(colour, 1 + halo[rows] * np.float32((0.2 if snow_cover(scene) else 0.7) * light.direct))
+    mist(colour, scene, haze_at(light, depth) * 0.92)
     over(image[rows], colour, cover)
 
 
-def _draw_trunks(
-    image: Array,
-    scene: Scene,
-    target: Frame,
-    k: int,
-    plane: tuple[float, int, float, float],
-    halo: Array,
-    sun_x: float,
-) -> None:
-    depth, density, width, foot = plane
+def _draw_trunks(image: Array, scene: Scene, target: Frame, k: int, halo: Array, sun_x: float) -> None:
+    depth, density, width, foot = _PLANES[k]
     rng = generator(scene.seed, "trunks", k)
     light = scene_light(scene)
     side = target.side
@@ -201,7 +214,7 @@ def _draw_trunks(
         )
     colour *= light.tint
     glow(colour, light.sun, np.maximum(relief, 0) * halo[rows] * np.float32(1.2 * light.direct))
-    over(colour, light.haze, np.full(colour.shape[:2], haze_at(light, depth), np.float32))
+    mist(colour, scene, haze_at(light, depth))
     over(image[rows], colour, mask)
 
 
@@ -242,12 +255,12 @@ def _draw_beams(image: Array, scene: Scene, target: Frame, sun_x: float) -> None
         np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5)
     ) / height * target.height + np.float32(0.25 * target.side)
     angle = np.arctan2(x, y) * np.float32(1 / np.pi) + np.float32(0.5)
-    pattern = cv2.GaussianBlur(rng.random((1, 512), dtype=np.float32), (0, 0), 2.2)[0]
+    pattern = cv2.GaussianBlur(rng.random((1, 512), dtype=np.float32), (0, 0), 3.4)[0]
     index = np.clip(angle * 511, 0, 510)
     low = index.astype(np.int32)
     shafts = pattern[low] + (pattern[low + 1] - pattern[low]) * (index - low)
     fade = np.exp(-np.sqrt(x * x + y * y) * np.float32(1.15 / target.side))
-    amount = smoothstep(0.49, 0.68, shafts.astype(np.float32)) * fade
-    strength = {"dawn": 0.6, "day": 0.62, "sunset": 0.6, "dusk": 0.25, "night": 0.2}[scene.time]
+    amount = smoothstep(0.50, 0.66, shafts.astype(np.float32)) * fade
+    strength = {"dawn": 0.40, "day": 0.38, "sunset": 0.42, "dusk": 0.18, "night": 0.16}[scene.time]
     full = cv2.resize(amount.astype(np.float32), target.size, interpolation=cv2.INTER_LINEAR)
     glow(image, light.sun, np.asarray(full, np.float32) * np.float32(strength))

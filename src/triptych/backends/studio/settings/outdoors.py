@@ -14,7 +14,7 @@ from triptych.backends.studio.settings.terrain import (
     draw_ground,
     draw_hill,
     draw_mountains,
-    grass_colours,
+    ground_tone,
     mist,
 )
 from triptych.backends.studio.settings.trees import draw_trees
@@ -28,7 +28,7 @@ LAKE = Stage(
 
 
 def paint_vista(scene: Scene, target: Frame, horizon: float) -> Array:
-    """Sky, far mountains, rolling hills and trees, down to the lower edge: a meadow without its foreground."""
+    """Sky, far mountains, rolling hills and trees: a meadow without its foreground."""
     image = paint_sky(scene, target, horizon + 0.03)
     side = target.side
     base = horizon * target.height
@@ -81,8 +81,8 @@ def paint_meadow(scene: Scene, target: Frame) -> Backdrop:
         ridge(rng, target, 1.8, 3, 0.4) - np.float32(0.5)
     ) * np.float32(0.05 * target.side)
     draw_ground(image, scene, target, line, horizon + 0.03)
-    draw_blades(image, scene, target, horizon + 0.13, 2400)
-    return outdoor_backdrop(scene, MEADOW, image, np.float32(0.5) * sum(grass_colours(scene)))
+    draw_blades(image, scene, target, horizon + 0.13, 3400, flowers=0.05)
+    return outdoor_backdrop(scene, MEADOW, image, ground_tone(scene))
 
 
 def paint_lake(scene: Scene, target: Frame) -> Backdrop:
@@ -113,7 +113,7 @@ def paint_lake(scene: Scene, target: Frame) -> Backdrop:
     bank = mist(
         np.ascontiguousarray(
             np.broadcast_to(
-                sum(grass_colours(scene)) * scene_light(scene).tint * np.float32(0.38),
+                ground_tone(scene) * scene_light(scene).tint * np.float32(0.76),
                 (edge.stop - edge.start, target.width, 3),
             )
         ).astype(np.float32),
@@ -151,5 +151,5 @@ def paint_lake(scene: Scene, target: Frame) -> Backdrop:
         target, near, rows
     )
     over(image[rows], rgb("#38382c") * light.tint, bank_shadow * np.float32(0.5))
-    draw_blades(image, scene, target, 0.80, 1900)
-    return outdoor_backdrop(scene, LAKE, image, np.float32(0.5) * sum(grass_colours(scene)), reflection=0.0)
+    draw_blades(image, scene, target, 0.80, 2300, flowers=0.05)
+    return outdoor_backdrop(scene, LAKE, image, ground_tone(scene), reflection=0.0)

@@ -93,7 +93,7 @@ def paint_room(scene: Scene, target: Frame) -> Backdrop:
     _fit_skirting(image, target, light.indoor)
     _fit_window(image, scene, target, window, light.indoor)
     _hang_curtains(image, scene, target, window, light.indoor)
-    if light.direct and not dark:
+    if light.overcast == 0 and not dark:
         _cast_sunlight(image, scene, target, window, left)
     _lay_rug(image, scene, target, light.indoor)
     lamp = ((0.94 if left else 0.06) * width, 0.30 * height)
@@ -158,12 +158,18 @@ def _slab(image: Array, target: Frame, box: tuple[float, float, float, float], c
     over(image[ya:yb, xa:xb], colour, across * down)
 
 
+def _shelf_y(target: Frame) -> float:
+    return min(0.545 * target.height, 0.13 * target.height + 0.46 * target.side)
+
+
 def _hang_picture(image: Array, scene: Scene, target: Frame, left: bool) -> None:
     side, rng = target.side, generator(scene.seed, "picture")
     wide, tall = 0.17 * side, 0.22 * side
-    wide, tall = wide * min(1.0, target.width / side * 1.3), tall * min(1.0, target.width / side * 1.3)
-    x, y = (0.73 if left else 0.27) * target.width - wide / 2, 0.13 * target.height
-    x += wide * (0.5 if left else -0.5) * min(1.0, target.width / side)
+    top = 0.10 * target.height
+    room_left = _shelf_y(target) - 0.115 * side - top  # above the books
+    scale = min(1.0, target.width / side * 1.2, room_left / tall)
+    wide, tall = wide * scale, tall * scale
+    x, y = (0.73 if left else 0.27) * target.width - wide / 2, top + 0.35 * max(0.0, room_left - tall)
     edge = 0.011 * side
     _shadow(
         image, target, (x + edge, y + edge * 1.5, x + wide + edge, y + tall + edge * 2), 0.012 * side, 0.35
@@ -203,7 +209,7 @@ def _hang_shelf(image: Array, scene: Scene, target: Frame, left: bool) -> None:
     side, rng = target.side, generator(scene.seed, "shelf")
     long = min(0.36 * side, 0.42 * target.width)
     x0 = (0.73 if left else 0.27) * target.width - long / 2
-    y = min(0.545 * target.height, 0.13 * target.height + 0.46 * side)
+    y = _shelf_y(target)
     thick = 0.014 * side
     _shadow(image, target, (x0, y + thick, x0 + long, y + thick * 4.0), 0.014 * side, 0.30)
     _slab(image, target, (x0, y, x0 + long, y + thick), rgb("#8a6242"))
@@ -365,11 +371,11 @@ def _hang_curtains(
         fall = clip((target.y[rows] - np.float32(rail)) * np.float32(1 / (hem - rail)))
         u = (target.x[:, cols] - np.float32(start)) * np.float32(towards)
         wide = np.float32(side) * (np.float32(0.080) + np.float32(0.026) * smoothstep(0.0, 1.0, fall))
-        folds = np.sin(u / wide * np.float32(5 * np.pi))
+        folds = np.asarray(np.sin(u / wide * np.float32(5 * np.pi)), np.float32)
         mask = (
             clip(u + np.float32(0.5))
             * clip(wide - u + np.float32(0.5))
-            * clip(np.float32(hem) - target.y[rows] + folds * np.float32(0.005 * side) + np.float32(0.5))
+            * clip(np.float32(hem + 0.5) - target.y[rows] + folds * np.float32(0.005 * side))
         )
         _shadow(image, target, (xa + 0.01 * side, rail, xb - 0.005 * side, hem), 0.02 * side, 0.16)
         pleats = (
@@ -439,7 +445,7 @@ def _lay_rug(image: Array, scene: Scene, target: Frame, tint: Array) -> None:
     def hoop(inner: float, outer: float) -> Array:
         return smoothstep(inner - soft, inner + soft, ring) * smoothstep(outer + soft, outer - soft, ring)
 
-    colour = fill(ring.shape, base)  # type: ignore[arg-type]
+    colour = fill(ring.shape, base)
     over(colour, base * np.float32(0.72), hoop(0.50, 0.66))
     turn = np.sin(np.arctan2(dy, dx) * np.float32(28))
     beads = hoop(0.54, 0.62) * smoothstep(0.1, 0.5, turn)

@@ -20,7 +20,7 @@ from triptych.backends.studio.canvas import (
     smoothstep,
     spread,
 )
-from triptych.backends.studio.light import haze_at, scene_light
+from triptych.backends.studio.light import greyed, haze_at, scene_light
 from triptych.backends.studio.scene import Scene
 from triptych.backends.studio.settings.stage import Backdrop, Stage, outdoor_backdrop, snow_cover
 from triptych.backends.studio.settings.terrain import band, draw_pebbles, mist, sun_side
@@ -33,6 +33,12 @@ BEACH = Stage(
 DESERT = Stage(horizon=0.50, ground_far=0.74, ground_near=0.93, scale_far=0.6, scale_near=1.1)
 
 
+def _moonlit(scene: Scene, *colours: Array) -> tuple[Array, ...]:
+    """Colours as an eye sees them: by night, warm sand loses most of its hue."""
+    share = {"night": 0.5, "dusk": 0.25}.get(scene.time, 0.0)
+    return tuple(greyed(colour, share) for colour in colours)
+
+
 def paint_beach(scene: Scene, target: Frame) -> Backdrop:
     """A sandy beach by the sea."""
     horizon, side = BEACH.horizon, target.side
@@ -42,13 +48,24 @@ def paint_beach(scene: Scene, target: Frame) -> Backdrop:
     _draw_headland(image, scene, target, horizon)
     cool = scene.season == "winter"
     deep = ("#2a86b2", "#49c7c2") if not cool else ("#4d7d93", "#7fb0b4")
-    paint_water(image, scene, target, horizon, 0.70, deep=deep, mirror=0.42, waves=0.55)
+    paint_water(
+        image,
+        scene,
+        target,
+        horizon,
+        0.70,
+        deep=deep,
+        mirror=0.40 if scene.time == "day" else 0.66,
+        waves=0.55,
+    )
     curve = (ridge(rng, target, 1.5, 3, 0.4) - np.float32(0.5)) * np.float32(0.07 * side)
     tilt = (target.u[0] - np.float32(0.5)) * np.float32(
         0.03 * target.height * (1 if scene.palette & 2 else -1)
     )
     shore = (np.float32(0.632 * target.height) + curve + tilt).astype(np.float32)
-    sand_light, sand_dark = (rgb("#f6deae"), rgb("#d9b47c")) if not cool else (rgb("#e9dcc2"), rgb("#c2ae90"))
+    sand_light, sand_dark = _moonlit(
+        scene, *(rgb(c) for c in (("#f6deae", "#d9b47c") if not cool else ("#e9dcc2", "#c2ae90")))
+    )
     rows = band(target, shore - np.float32(0.13 * side), 1.0)
     depth = (target.y[rows] - shore[None, :]) * np.float32(1 / side)  # below the shore line, in sides
     rows_sand = band(target, shore, 1.0)
@@ -135,7 +152,9 @@ def paint_desert(scene: Scene, target: Frame) -> Backdrop:
     light = scene_light(scene)
     image = paint_sky(scene, target, horizon)
     cool = scene.season == "winter"
-    lit, dark = (rgb("#f5c585"), rgb("#b0683a")) if not cool else (rgb("#eccfa6"), rgb("#a5765a"))
+    lit, dark = _moonlit(
+        scene, *(rgb(c) for c in (("#f5c585", "#b0683a") if not cool else ("#eccfa6", "#a5765a")))
+    )
     ripples = _ripple_tile(scene)
     tops = (0.500, 0.535, 0.585, 0.655, 0.745)
     for k, top in enumerate(tops):
@@ -151,7 +170,11 @@ def paint_desert(scene: Scene, target: Frame) -> Backdrop:
         away = np.float32(-sun_side(scene))  # the slip face looks away from the sun
         edge = (across - crest_x[None, :]) * away - snake * away
         lee = smoothstep(-0.004, 0.006 + 0.004 * k, edge) * lead[None, :]
-        lee = lee * np.exp(np.maximum(depth, 0) * np.float32(-(3.6 - 0.4 * k)))
+        lee = (
+            lee
+            * np.exp(np.maximum(depth, 0) * np.float32(-(3.6 - 0.4 * k)))
+            * np.float32(0.45 + 0.55 * light.direct)
+        )
         pattern = recede(ripples, target, horizon - 0.02, 0.55, rows=rows, squash=1.2, turn=0.13 * k)
         grain = recede(ripples, target, horizon - 0.02, 0.9, rows=rows, turn=0.5)
         relief = clip(
@@ -187,7 +210,7 @@ def _ripple_tile(scene: Scene) -> Array:
 def _dune_shape(
     rng: np.random.Generator, target: Frame, top: float, height: float, per_side: float
 ) -> tuple[Array, Array, Array]:
-    """A chain of dunes: its height line (px); for each column its dune's peak (sides) and how far it is from a valley."""
+    """A chain of dunes: height line (px), and per column its peak (sides) and distance from a valley."""
     across = target.x[0] * np.float32(1 / target.side)
     peaks = np.arange(-1, 10, dtype=np.float32) / np.float32(per_side)
     peaks += (rng.random(11, dtype=np.float32) - np.float32(0.5)) * np.float32(0.5 / per_side)

@@ -1,4 +1,4 @@
-"""What a setting offers to the things placed in it: where they may stand, how large they look, what lights them."""
+"""What a setting offers to things in it: where they may stand, how large they look, what lights them."""
 
 from __future__ import annotations
 

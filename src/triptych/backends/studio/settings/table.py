@@ -37,7 +37,7 @@ from triptych.backends.studio.settings.stage import Backdrop, Stage
 TABLE = Stage(horizon=0.30, ground_far=0.66, ground_near=0.91, scale_far=0.82, scale_near=1.1, indoor=True)
 _EDGE = 0.52  # y of the table's far edge
 _WOODS = (("#5f3a22", "#a8703f"), ("#8a5f38", "#d2a36a"), ("#3d2a22", "#7a5540"), ("#b9aa98", "#efe6d8"))
-_STUDIO = ("#8a6f5a", "#5d7280", "#7d8468", "#8a5f66")
+_STUDIO = ("#b3917a", "#7d97a8", "#9fa886", "#b58490")
 _SPARKS: dict[Season, tuple[str, ...]] = {
     "spring": ("#ffd9e8", "#d9ffb8", "#fff6c8"),
     "summer": ("#d8ff9e", "#fff3b0", "#a8e8ff"),
@@ -143,6 +143,7 @@ def _draw_vessel(
 ) -> None:
     """A jar, a bottle or a bowl with leaves: a lathe profile with a lit flank."""
     x, foot, w, h = box
+    profile: tuple[tuple[float, float], ...]
     if form < 0.4:
         profile = ((0.0, 0.42), (0.1, 0.5), (0.75, 0.5), (0.85, 0.36), (1.0, 0.38))
     elif form < 0.7:
@@ -195,7 +196,7 @@ def _add_bokeh(image: Array, scene: Scene, target: Frame, count: int, dark: bool
         away = np.sqrt((target.x[:, xa:xb] - np.float32(x)) ** 2 + (target.y[ya:yb] - np.float32(y)) ** 2)
         spot = clip((np.float32(radius) - away) * np.float32(1 / max(1.5, radius * 0.08)) + np.float32(0.5))
         spot *= np.float32(0.55) + np.float32(0.45) * smoothstep(radius * 0.65, radius, away)
-        amount = np.float32((0.10 + 0.30 * strength) * (1.0 if dark else 0.5))
+        amount = np.float32((0.10 + 0.30 * strength) * (1.0 if dark else 0.38))
         colour = rgb(tones[int(tone * len(tones))])
         part = image[ya:yb, xa:xb]
         part += spot[..., None] * colour * amount * np.maximum(np.float32(1.15) - part, 0)
@@ -208,9 +209,9 @@ def _paint_top(scene: Scene, target: Frame, start: int, image: Array) -> Array:
     rows = slice(start, target.height)
     y = np.arange(512, dtype=np.float32)[:, None] * np.float32(4 / 512)
     plank = np.floor(y).astype(np.int32)[:, 0]
-    grain = fbm(rng, (4, 64), 5, 0.60)
-    warp = fbm(rng, 4, 3, 0.5)
-    lines = np.sin((y * 9 + warp * 9) * np.float32(2 * pi)) * np.float32(0.10)
+    grain = fbm(rng, (2, 64), 5, 0.62)
+    warp = fbm(rng, (2, 4), 2, 0.4)
+    lines = np.sin((y * 11 + warp * 5) * np.float32(2 * pi)) * np.float32(0.055)
     tones = rng.random(4, dtype=np.float32)
     shifts = (tones * 511).astype(np.int32)[plank]
     grain = np.take_along_axis(grain + lines, (np.arange(512)[None, :] + shifts[:, None]) % 512, axis=1)

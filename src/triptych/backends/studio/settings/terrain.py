@@ -12,6 +12,7 @@ from triptych.backends.studio.canvas import (
     clip,
     fbm,
     generator,
+    lerp,
     over,
     over_premultiplied,
     polygon,
@@ -58,6 +59,12 @@ def grass_colours(scene: Scene) -> tuple[Array, Array]:
     return lit, dark
 
 
+def ground_tone(scene: Scene) -> Array:
+    """Mean colour of open ground, unlit."""
+    lit, dark = grass_colours(scene)
+    return lerp(lit, dark, 0.5)
+
+
 def band(target: Frame, line: Array, bottom: float) -> slice:
     """Rows from the top of a height line (px) down to the fraction `bottom`."""
     top = min(max(int(line.min()) - 1, 0), target.height - 1)
@@ -89,36 +96,40 @@ def draw_mountains(
     crest = (1 - np.abs(2 * ridge(rng, target, peaks * 1.3, 3, 0.5) - 1)) * np.float32(
         0.55
     ) + rough * np.float32(0.75)
-    line = np.float32(base * target.height) - np.float32(height * target.side) * np.clip(
-        crest - 0.25, 0.02, 1.2
+    line = np.float32(base * target.height) - np.float32(height * target.side) * clip(
+        crest - np.float32(0.25), 0.02, 1.2
     )
     line = line.astype(np.float32)
     rows = band(target, line, base + 0.01)
     # Relief: a ridged height field, hung from the crest so that spurs run down from the peaks.
-    field = fbm(rng, (8, 4), 6, 0.55)
-    field = cv2.GaussianBlur(1 - np.abs(2 * field - 1), (0, 0), 0.8)
-    slope = (np.roll(field, 3, 1) - np.roll(field, -3, 1)) * np.float32(sun_side(scene) * 3.0)
-    step = np.float32(512 / target.side)
+    field = 1 - np.abs(2 * fbm(rng, (8, 8), 6, 0.56) - 1)
+    slope = (np.roll(field, 2, 1) - np.roll(field, -2, 1)) * np.float32(sun_side(scene) * 4.2)
+    step = np.float32(512 / target.side / (0.30 + height))
     depth = (target.y[rows] - line[None, :]) * np.float32(1 / target.side)
-    map_x = np.broadcast_to(target.x * step, depth.shape) + depth * np.float32(130)
-    map_y = depth * np.float32(430) + (line[None, :] * step) * np.float32(0.25)
+    map_x = target.x * step + depth * np.float32(90)
+    map_y = depth * np.float32(target.side) * step * np.float32(0.62) + line[None, :] * step * np.float32(0.4)
     wrap = np.float32(512)
-    relief = cv2.remap(
-        cv2.merge((slope, field)), np.mod(map_x, wrap), np.mod(map_y, wrap), 1, borderMode=cv2.BORDER_WRAP
+    relief = np.asarray(
+        cv2.remap(
+            cv2.merge((slope, field)), np.mod(map_x, wrap), np.mod(map_y, wrap), 1, borderMode=cv2.BORDER_WRAP
+        ),
+        np.float32,
     )
-    lit = clip(relief[..., 0] * np.float32(1.1) + np.float32(0.5))
+    lit = clip(relief[..., 0] * np.float32(1.25) + np.float32(0.52))
     cover = snow_cover(scene)
-    rock = ramp(rgb("#4c5872"), rgb("#9aa3b4") if not cover else rgb("#aab6c8"), lit)
-    snow = ramp(rgb("#93a9cc"), rgb("#ffffff"), clip(lit * np.float32(1.5) - np.float32(0.1)))
-    line_of_snow = height * (0.36 if not cover else 0.75)
-    edge = np.float32(line_of_snow) - depth + (relief[..., 1] - np.float32(0.55)) * np.float32(height * 0.75)
-    over(rock, snow, smoothstep(-0.012, 0.02, edge))
+    # Height above the foot, 0..1: woods below, bare rock, then snow on the tops.
+    rise = (np.float32(base) - target.v[rows]) * np.float32(target.height / target.side / height)
+    rough_rise = rise + (relief[..., 1] - np.float32(0.6)) * np.float32(0.55)
+    rock = ramp(rgb("#46526b"), rgb("#a3a8b4") if not cover else rgb("#aab6c8"), lit)
+    woods = ramp(rgb("#2f4a4a"), rgb("#74916a") if scene.season != "autumn" else rgb("#a98a52"), lit)
+    over(rock, woods, smoothstep(0.34, 0.10, rough_rise) * np.float32(0.2 if cover else 0.85))
+    snow = ramp(rgb("#8fa8d2"), rgb("#ffffff"), clip(lit * np.float32(1.5) - np.float32(0.05)))
+    level = 0.20 if cover else (0.56 if distance > 0.6 else 0.90)
+    over(rock, snow, smoothstep(level, level + 0.08, rough_rise))
     rock *= light.tint
-    foot = clip((target.v[rows] - np.float32(base)) * np.float32(target.height / target.side / height) + 1)
-    haze = np.float32(haze_at(light, distance))
-    over(
-        rock, light.haze, np.broadcast_to(haze + (1 - haze) * np.float32(0.55) * foot * foot, rock.shape[:2])
-    )
+    foot = clip(1 - rise)
+    haze = np.float32(haze_at(light, distance) * 0.92)
+    over(rock, light.haze, haze + (1 - haze) * np.float32(0.50) * foot * foot * np.ones_like(depth))
     over(image[rows], rock, below(target, line, rows))
 
 
@@ -140,13 +151,12 @@ def draw_hill(
         1,
         borderMode=cv2.BORDER_WRAP,
     )
-    slope = np.gradient(cv2.GaussianBlur(line[None, :], (0, 0), target.side * 0.01)[0]) * np.float32(
-        -sun_side(scene)
-    )
+    smooth = cv2.GaussianBlur(line[None, :], (0, 0), target.side * 0.012)[0]
+    slope = np.asarray(np.gradient(smooth), np.float32) * np.float32(-0.7 * sun_side(scene))
     shadow = clip(np.float32(0.30) + (sampled - np.float32(0.5)) * np.float32(1.1) + depth * np.float32(2.4))
     colour = ramp(lit, dark, shadow)
     colour *= light.tint
-    shade(colour, np.broadcast_to(1 + np.clip(slope * np.float32(0.7), -0.25, 0.25), depth.shape))
+    shade(colour, 1 + clip(slope, -0.25, 0.25)[None, :] * np.exp(np.maximum(depth, 0) * np.float32(-14)))
     mist(colour, scene, haze_at(light, distance))
     over(image[rows], colour, below(target, line, rows))
 
@@ -188,13 +198,13 @@ def draw_blades(
     # Drawn for a field three sides wide, then cut to the frame, so any size keeps the same blades.
     across = target.width / target.side
     count = int(count * min(3.0, across) * (0.10 if cover else 1.0))
-    near = np.sort(rng.random(count) ** 0.62)
+    near = np.sort(rng.random(count) ** 0.66)
     x = (rng.random(count) * 1.04 - 0.02) * target.width
     y = (top + (1.06 - top) * (0.06 + 0.94 * near)) * target.height
     t = near.astype(np.float32)
     length = target.side * (0.007 + 0.046 * t * t) * (0.55 + 0.9 * rng.random(count))
     lean = (rng.random(count) - 0.42) * length * 0.9
-    width = np.maximum(0.45, target.side * 0.0011 * (0.5 + 2.3 * t))
+    width = np.maximum(0.4, target.side * 0.00095 * (0.5 + 2.3 * t))
     shades = (dark + (lit - dark) * rng.random((count, 1))) * (0.62 + 0.62 * rng.random((count, 1)))
     colours = to_uint8((shades * light.tint).astype(np.float32).reshape(-1, 1, 3))[:, 0].tolist()
     root, tip, bend = (

@@ -34,24 +34,36 @@ NEEDLES: dict[Season, str] = {
     "autumn": "#3f6440",
     "winter": "#3a5f50",
 }
-BARK = "#5c4534"
-SNOW = "#f1f6fc"
+
+
+Tone = tuple[float, float, float]
 
 
 class _Brush:
-    """Lights a colour, hazes it, and turns it into bytes for a layer."""
+    """Lights a colour, hazes it, and turns it into bytes for a layer. Plain floats: it is called per dab."""
 
     def __init__(self, scene: Scene, distance: float) -> None:
         light = scene_light(scene)
-        haze = np.float32(haze_at(light, distance))
-        self._scale = light.tint * (1 - haze) * np.float32(255)
-        self._offset = light.haze * haze * np.float32(255)
+        haze = haze_at(light, distance)
+        self._scale = [float(t) * (1 - haze) * 255 for t in light.tint]
+        self._offset = [float(c) * haze * 255 for c in light.haze]
 
-    def __call__(self, colour: Array, brightness: float = 1.0) -> tuple[int, int, int, int]:
-        red, green, blue = np.clip(
-            colour * np.float32(brightness) * self._scale + self._offset, 0, 255
-        ).tolist()
-        return int(red), int(green), int(blue), 255
+    def __call__(self, colour: Tone, brightness: float = 1.0) -> tuple[int, int, int, int]:
+        (r, g, b), (sr, sg, sb), (hr, hg, hb) = colour, self._scale, self._offset
+        return (
+            int(min(255.0, r * brightness * sr + hr)),
+            int(min(255.0, g * brightness * sg + hg)),
+            int(min(255.0, b * brightness * sb + hb)),
+            255,
+        )
+
+
+def _tone(colour: str, brightness: float = 1.0) -> Tone:
+    red, green, blue = (rgb(colour) * np.float32(brightness)).tolist()
+    return red, green, blue
+
+
+BARK, SNOW = _tone("#5c4534"), _tone("#f1f6fc")
 
 
 def draw_trees(
@@ -89,21 +101,21 @@ def draw_trees(
         if is_evergreen:
             _draw_evergreen(layer, own, scene, paint, x, foot, height)
         else:
-            _draw_broadleaf(layer, own, scene, paint, x, foot, height, rgb(colour))
+            _draw_broadleaf(layer, own, scene, paint, x, foot, height, _tone(colour))
     over_premultiplied(image[top:bottom], layer)
 
 
 def _draw_evergreen(
     layer: Bytes, rng: np.random.Generator, scene: Scene, paint: _Brush, x: float, foot: float, height: float
 ) -> None:
-    needles = rgb(NEEDLES[scene.season]) * np.float32(0.85 + 0.3 * rng.random())
+    needles = _tone(NEEDLES[scene.season], 0.85 + 0.3 * float(rng.random()))
     snow = snow_cover(scene)
     towards = sun_side(scene)
     wide = height * float(0.19 + 0.05 * rng.random())
     polygon(
         layer,
         [(x - height * 0.02, foot), (x + height * 0.02, foot), (x, foot - height * 0.3)],
-        paint(rgb(BARK)),
+        paint(BARK),
     )
     tiers = 4 if height < 30 else 7
     for k in range(tiers):
@@ -124,9 +136,9 @@ def _draw_evergreen(
             cap = [
                 (x + (px - x) * 0.82, py - half * (0.16 + 0.10 * (i % 2))) for i, (px, py) in enumerate(hem)
             ]
-            polygon(layer, [*cap, (x, peak)], paint(rgb(SNOW), 0.90))
+            polygon(layer, [*cap, (x, peak)], paint(SNOW, 0.90))
             cap = [p for p in cap if (p[0] - x) * towards >= -half * 0.1]
-            polygon(layer, [*cap, (x, peak)], paint(rgb(SNOW), 1.02))
+            polygon(layer, [*cap, (x, peak)], paint(SNOW, 1.02))
 
 
 def _draw_broadleaf(
@@ -137,7 +149,7 @@ def _draw_broadleaf(
     x: float,
     foot: float,
     height: float,
-    leaf: Array,
+    leaf: Tone,
 ) -> None:
     trunk = height * 0.032
     base = [
@@ -146,15 +158,13 @@ def _draw_broadleaf(
         (x + trunk * 0.6, foot - height * 0.5),
         (x - trunk * 0.6, foot - height * 0.5),
     ]
-    polygon(layer, base, paint(rgb(BARK), 0.9))
+    polygon(layer, base, paint(BARK, 0.9))
     if scene.season == "winter":
-        _draw_boughs(
-            layer, rng, scene, paint, (x, foot - height * 0.34), pi / 2, height * 0.21, trunk * 1.5, 5
-        )
+        _draw_bare_crown(layer, rng, scene, paint, x, foot, height)
         return
     for lean in (-0.5, 0.45):
         end = (x + lean * height * 0.3, foot - height * 0.6)
-        _stroke(layer, (x, foot - height * 0.3), end, trunk * 0.9, paint(rgb(BARK), 0.8))
+        _stroke(layer, (x, foot - height * 0.3), end, trunk * 0.9, paint(BARK, 0.8))
     towards = sun_side(scene)
     lobes = [(0.0, -0.70, 0.24)] + [
         (
@@ -168,19 +178,47 @@ def _draw_broadleaf(
         _dab(layer, x + lx * height, foot + ly * height, r * height, paint(leaf, 0.50))
     dabs = int(min(150, 24 + height * 0.8))
     small = height * (0.052 if height > 60 else 0.075)
-    for k in range(dabs):
-        lx, ly, r = lobes[int(rng.integers(len(lobes)))]
-        angle, away = float(rng.random()) * 2 * pi, sqrt(float(rng.random()))
+    for k, (which, turn, reach, gloss, bulk) in enumerate(rng.random((dabs, 5)).tolist()):
+        lx, ly, r = lobes[int(which * len(lobes))]
+        angle, away = turn * 2 * pi, sqrt(reach)
         dx, dy = cos(angle) * away, sin(angle) * away
         facing = 0.55 * dx * towards - 0.75 * dy  # towards the light
         whole = lx * towards * 1.2 - (ly + 0.66) * 1.6
-        bright = 0.80 + 0.26 * facing + 0.35 * whole + 0.24 * (k / dabs) + 0.10 * float(rng.random())
-        size = small * (1.25 - 0.6 * k / dabs) * (0.75 + 0.5 * float(rng.random()))
+        bright = 0.80 + 0.26 * facing + 0.35 * whole + 0.24 * (k / dabs) + 0.10 * gloss
+        size = small * (1.25 - 0.6 * k / dabs) * (0.75 + 0.5 * bulk)
         px, py = x + (lx + dx * r) * height, foot + (ly + dy * r) * height
         if scene.weather == "snow" and facing > 0.25:
-            _dab(layer, px, py, size, paint(rgb(SNOW), min(1.05, bright)))
+            _dab(layer, px, py, size, paint(SNOW, min(1.05, bright)))
         else:
             _dab(layer, px, py, size, paint(leaf, bright))
+
+
+def _draw_bare_crown(
+    layer: Bytes, rng: np.random.Generator, scene: Scene, paint: _Brush, x: float, foot: float, height: float
+) -> None:
+    """A leafless tree: a leader that bends a little, with boughs to both sides, longest low down."""
+    sway = (float(rng.random()) - 0.5) * height * 0.10
+    wide = height * 0.05
+    for k in range(8):
+        low, high = 0.26 + 0.085 * k, 0.26 + 0.085 * (k + 1)
+        start = (x + sway * low * low, foot - height * low)
+        end = (x + sway * high * high, foot - height * high)
+        _stroke(layer, start, end, wide * (1 - 0.11 * k), paint(BARK, 0.95))
+        for towards in (-1, 1):
+            turn, reach = (float(q) for q in rng.random(2))
+            angle = pi / 2 - towards * (0.95 - 0.06 * k + 0.35 * (turn - 0.5))
+            length = height * (0.20 - 0.016 * k) * (0.75 + 0.5 * reach)
+            _draw_boughs(
+                layer,
+                rng,
+                scene,
+                paint,
+                start,
+                angle,
+                length,
+                wide * (0.55 - 0.05 * k),
+                3 if height > 40 else 2,
+            )
 
 
 def _draw_boughs(
@@ -196,10 +234,10 @@ def _draw_boughs(
 ) -> None:
     """Bare winter boughs, forking; snow lies on those that are near level."""
     end = (start[0] + cos(angle) * length, start[1] - sin(angle) * length)
-    _stroke(layer, start, end, width, paint(rgb(BARK), 0.85 + 0.08 * depth))
+    _stroke(layer, start, end, width, paint(BARK, 0.85 + 0.08 * depth))
     if snow_cover(scene) and abs(cos(angle)) > 0.3 and width > 0.8:
         lift = width * 0.45
-        _stroke(layer, (start[0], start[1] - lift), (end[0], end[1] - lift), width * 0.5, paint(rgb(SNOW)))
+        _stroke(layer, (start[0], start[1] - lift), (end[0], end[1] - lift), width * 0.5, paint(SNOW))
     if depth == 0 or length < 1.5:
         return
     for turn in (-0.42, 0.08, 0.48)[: 2 if depth < 3 else 3]:

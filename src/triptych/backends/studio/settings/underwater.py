@@ -69,7 +69,11 @@ def paint_underwater(scene: Scene, target: Frame) -> Backdrop:
             borderMode=cv2.BORDER_WRAP,
         )
         depth = clip((target.y[rows] - line[None, :]) * np.float32(1 / side / 0.16))
-        colour = ramp(rgb("#1d4a63"), rgb("#6fa9a4"), clip(contrast(rock, 1.9) - depth * np.float32(0.35)))
+        colour = ramp(
+            rgb("#1d4a63"),
+            rgb("#6fa9a4"),
+            clip(contrast(np.asarray(rock, np.float32), 1.9) - depth * np.float32(0.35)),
+        )
         colour *= tint
         fade = 0.62 - 0.22 * k
         over(colour, veil, np.full(colour.shape[:2], fade, np.float32))
@@ -124,17 +128,18 @@ def _draw_rays(image: Array, scene: Scene, target: Frame, source: float, tint: A
     full = np.asarray(
         cv2.resize(amount.astype(np.float32), target.size, interpolation=cv2.INTER_CUBIC), np.float32
     )
-    strength = 0.30 + 0.55 * scene_light(scene).direct
-    glow(image, np.array([0.62, 0.86, 0.80], np.float32) * tint, np.maximum(full, 0) * np.float32(strength))
+    strength = 0.25 + 0.45 * scene_light(scene).direct
+    # Towards a bright blue-green, not on top of it, so that crossing beams don't burn out.
+    over(image, np.array([0.80, 1.04, 1.02], np.float32) * tint, clip(full * np.float32(strength), 0, 0.85))
     shimmer = np.exp(target.v * np.float32(-22))
-    glow(image, rgb("#dffbff") * tint, np.broadcast_to(shimmer, image.shape[:2]) * np.float32(0.35))
+    over(image, rgb("#e4fcff") * tint, shimmer * np.float32(0.40) * np.ones((1, target.width), np.float32))
 
 
 def _draw_shoal(image: Array, scene: Scene, target: Frame, veil: Array) -> None:
     """A few far fish, as silhouettes."""
     rng = generator(scene.seed, "shoal")
     layer = np.zeros((target.height, target.width, 4), np.uint8)
-    tone = (veil * np.float32(0.78) * 255).tolist()
+    tone = (lerp(veil, rgb("#0e4a7a") * _tint(scene), 0.35) * 255).tolist()
     colour = (int(tone[0]), int(tone[1]), int(tone[2]), 255)
     heading = 1 if scene.palette & 2 else -1
     for _ in range(2):
@@ -181,7 +186,7 @@ def _draw_corals(
         foot = float(line[min(int(x), target.width - 1)]) - top + height * 0.22
         lit = np.clip((tone * tint * np.float32(1 - fade) + veil * np.float32(fade)), 0, 1)
         if kind < 0.45:
-            _branch(layer, own, (x, foot), pi / 2, height * 0.34, height * 0.15, 4, lit)
+            _branch(layer, own, (x, foot), pi / 2, height * 0.36, height * 0.10, 4, lit)
         elif kind < 0.72:
             _draw_fan(layer, own, x, foot, height, lit)
         else:

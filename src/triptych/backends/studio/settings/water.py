@@ -13,6 +13,7 @@ from triptych.backends.studio.canvas import (
     generator,
     glow,
     gradient,
+    lerp,
     recede,
     rows_image,
     smoothstep,
@@ -35,8 +36,8 @@ def paint_water(
 ) -> None:
     """Paint water from the horizon down to `bottom`, in place.
 
-    `deep` = own colours, far and near; `mirror` 0..1 = how much of the picture above it shows; `waves` 0..1 = how
-    rough it is.
+    `deep` = own colours, far and near; `mirror` 0..1 = how much of the picture above it shows (above 0.7
+    a true mirror image, else the plain sky); `waves` 0..1 = how rough it is.
     """
     rng = generator(scene.seed, "water")
     light = scene_light(scene)
@@ -51,10 +52,12 @@ def paint_water(
     own = gradient(((0, deep[0]), (1, deep[1])), t[:, 0]) * light.tint
     if light.overcast:
         own = np.stack([greyed(colour, 0.45 * light.overcast) for colour in own])
+    elif scene.time in ("dawn", "sunset"):  # a low sun lights the water along, and its own colour goes
+        own = lerp(own, greyed(own.mean(0), 0.6), 0.5)
     column = sky_colours(light, 1 - t[:, 0] * np.float32(0.9))
     colour = rows_image(own, target.width)
     fresnel = np.float32(mirror) * (1 - np.float32(0.55) * t)
-    if mirror > 0.5:
+    if mirror > 0.7:
         reach = np.float32(target.side * (0.02 + 0.03 * waves))
         map_y = np.float32(2 * rows.start) - target.y[rows] - 1 + ripple * reach * (np.float32(0.25) + t * 2)
         map_x = target.x - np.float32(0.5) + ripple * reach * np.float32(0.5) * (np.float32(0.3) + t)
@@ -66,7 +69,7 @@ def paint_water(
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT,
         )
-        seen *= np.float32(0.90)
+        seen = np.asarray(seen, np.float32) * np.float32(0.90)
     else:
         seen = rows_image(column, target.width)
     colour += (seen - colour) * triple(np.ascontiguousarray(np.broadcast_to(fresnel, (height, target.width))))
@@ -76,5 +79,9 @@ def paint_water(
         spread_px = (np.float32(0.035) + np.float32(0.13) * t) * np.float32(target.side)
         column_of_light = np.exp(-(((target.x - np.float32(sun_x)) / spread_px) ** 2))
         sparkle = smoothstep(0.53, 0.70, swell * np.float32(0.5) + chop * np.float32(0.5))
-        glow(colour, light.sun, column_of_light * sparkle * np.float32(0.5 if scene.time == "dusk" else 1.2))
+        glow(
+            colour,
+            light.sun,
+            column_of_light * sparkle * np.float32((0.5 if scene.time == "dusk" else 1.2) * light.direct),
+        )
     image[rows] = colour
