@@ -1,14 +1,13 @@
 """The low-level check: is what changed a coherent edit, or dust? Stage 6 of the method, to the letter.
 
 D = |edited - source|; the mask is D > 40; components are 4-connected; the value is the largest component's
-share of all flagged pixels, and an edit under 0.5 % is dropped. How D joins channels the paper leaves open;
-it is the largest of |ΔR|, |ΔG|, |ΔB| here, so that a change of hue alone is seen too.
+share of all flagged pixels. That under 0.5 % is dropped is for the decision rule to say. How D joins the
+channels the paper leaves open: here it is the largest of |ΔR|, |ΔG|, |ΔB|, so a change of hue is seen too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,14 +17,11 @@ from triptych.errors import PictureError
 from triptych.pixels.picture import Pixels
 
 CHANGE_THRESHOLD = 40  # of 255; a pixel is flagged where a channel differs by more
-CHANNELS_JOINED_BY = "max"
-LEAST_LARGEST_SHARE = 0.005
 
 _NO_CHANGE, _MOST_CHANGE = (0, 0, 0), (CHANGE_THRESHOLD,) * 3
 _STRIP = 32  # rows worked on at once, few enough to stay in the processor's cache
 
 Mask = npt.NDArray[np.uint8]  # height × width, 0 or 255
-LowLevelFlaw = Literal["nothing_changed", "dust"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +31,6 @@ class LowLevel:
     changed_share: float  # flagged pixels of all pixels, 0..1
     largest_share: float | None  # largest component of all flagged pixels, 0..1; None: nothing is flagged
     flagged: int  # pixels
-
-    @property
-    def flaw(self) -> LowLevelFlaw | None:
-        """Why the edit is dropped, or None."""
-        return low_level_flaw(self.largest_share)
-
-
-def low_level_flaw(
-    largest_share: float | None, least_largest_share: float = LEAST_LARGEST_SHARE
-) -> LowLevelFlaw | None:
-    """The rule alone, for a value that was measured before."""
-    if largest_share is None:
-        return "nothing_changed"
-    return "dust" if largest_share < least_largest_share else None
 
 
 def change_mask(source: Pixels, edited: Pixels) -> Mask:
