@@ -76,7 +76,7 @@ def _metal(stops: Stops) -> Maker:
         across, down = _normals(rgb, alpha)
         up = -down + np.float32(0.25) * across
         # A studio to mirror: bright ceiling, dark wall with a lit strip, warm floor.
-        sky = smoothstep(-0.05, 0.75, up)
+        sky = smoothstep(-0.05, 0.55, up) - np.float32(0.45) * smoothstep(0.5, 0.95, up)
         floor = smoothstep(-0.15, -0.8, up) * np.float32(0.55)
         strip = np.exp(-(((up - np.float32(0.18)) / np.float32(0.10)) ** 2)) * np.float32(0.35)
         scratches = (_noise(rng, alpha.shape, (4, 64), 0.6) - np.float32(0.5)) * np.float32(0.10)

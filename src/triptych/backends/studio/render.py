@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -40,9 +39,7 @@ def render(scene: Scene, width: int, height: int) -> Array:
 
 def _compose(scene: Scene, width: int, height: int) -> Array:
     """The scene as a camera would see it, before any style, damage or correction."""
-    # Neither things nor style change the setting: one cached backdrop serves all their edits.
-    bare = replace(scene, things=(), style="render", degradation=None, degradation_strength=0.0, grade=None)
-    back = backdrop(bare, width, height)
+    back = backdrop(scene, width, height)
     outdoors = not (back.indoor or back.floating)
     image = depth_of_field(back.image, back.horizon, back.ground_far) if outdoors else back.image.copy()
     for thing in back_to_front(scene.things):

@@ -26,7 +26,7 @@ from triptych.backends.studio.catalogue import KINDS, Kind, Lamp
 from triptych.backends.studio.light import Light, scene_light
 from triptych.backends.studio.relief import outline_normals, padded_blur, rounded_height, slopes
 from triptych.backends.studio.scene import Scene, Thing
-from triptych.backends.studio.settings.stage import Backdrop
+from triptych.backends.studio.settings.stage import Backdrop, snow_cover
 from triptych.backends.studio.shadows import (
     Place,
     cast_shadow,
@@ -118,9 +118,7 @@ def _stand(thing: Thing, scene: Scene, backdrop: Backdrop, sides_across: float) 
         thick = light.haze_amount
         haze = min(0.7, 0.85 * thick * distance + 0.12 * max(0.0, thick - 0.25))
         haze_colour = light.haze
-    snowy = not (backdrop.indoor or in_air or on_water) and (
-        scene.weather == "snow" or (scene.season == "winter" and scene.setting != "desert")
-    )
+    snowy = snow_cover(scene) > 0 and not (in_air or on_water)
     low_sun = float(np.clip((light.sun_y - 0.25) / 0.55, 0, 1))
     return Stand(kind, light, backdrop.tint, lean, low_sun, in_air, on_water, snowy, haze, haze_colour)
 
@@ -146,8 +144,9 @@ def _ground_it(
             x = place.left + place.width / 2 + stand.lean * place.height * 0.25
             ground_shadow(image, place, light.shadow, 0.75 * strength, x, floor * image.shape[0])
         return
-    if stand.on_water:
-        water_reflection(image, colour, alpha, place, 0.55, scene.seed, thing.id)
+    if backdrop.water is not None and stand.on_water:
+        open_water = image[: round(backdrop.water[1] * image.shape[0])]
+        water_reflection(open_water, colour, alpha, place, 0.55, scene.seed, thing.id)
         return
     if backdrop.reflection > 0:
         table_reflection(image, colour, alpha, place, backdrop.reflection)
@@ -272,7 +271,9 @@ def _lit_from_inside(colour: Array, picture: Cutout, lamp: Lamp, shine: float) -
     warm = rgb(lamp.colour)
     own = picture.colour * (np.float32(0.35) + np.float32(0.75) * warm)
     colour = lerp(colour, own, triple(np.minimum(near * np.float32(1.3 * shine), 0.9)))
-    return colour + triple(core * np.float32(0.50 * shine) + near * np.float32(0.08 * shine)) * warm
+    flame = np.broadcast_to(warm * np.float32(1.1), colour.shape)
+    colour = lerp(colour, flame, triple(core * np.float32(0.75 * shine)))
+    return colour + triple(core * np.float32(0.15 * shine) + near * np.float32(0.08 * shine)) * warm
 
 
 def _halo(image: Array, lamp: Lamp, place: Place, shine: float, side: float, on_ground: bool) -> None:

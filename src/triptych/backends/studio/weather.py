@@ -8,14 +8,12 @@ import numpy as np
 from triptych.backends.studio.canvas import (
     Array,
     Frame,
-    blur,
     fbm,
     frame,
     from_uint8,
     generator,
     lerp,
     luminance,
-    over,
     smoothstep,
     spread,
     triple,
@@ -24,6 +22,7 @@ from triptych.backends.studio.light import Light
 from triptych.backends.studio.scene import Weather
 
 PHOTO_HORIZON = 0.45
+STRIP = 32  # rows
 COOL_GREY = np.array([0.96, 1.0, 1.05], np.float32)
 
 
@@ -48,10 +47,22 @@ def weather_over(
         return _fog(image, canvas, seed, line, haze, thick=light is None)
     band = np.exp(-(((canvas.v - np.float32(line)) / np.float32(0.14)) ** 2))
     if weather == "rain":
-        over(image, haze, np.float32(0.10) + np.float32(0.24) * band)
+        _veil(image, haze, np.float32(0.10) + np.float32(0.24) * band)
         return _rain(image, canvas, seed, line, haze)
-    over(image, haze, np.float32(0.08) + np.float32(0.20) * band)
+    _veil(image, haze, np.float32(0.08) + np.float32(0.20) * band)
     return _snow(image, canvas, seed, haze)
+
+
+def _veil(image: Array, colour: Array, alpha: Array) -> Array:
+    """Lay a colour (3,) on the whole image in place; strips of rows stay in the processor's cache."""
+    height, width = image.shape[:2]
+    for start in range(0, height, STRIP):
+        part = image[start : start + STRIP]
+        cover = alpha[start : start + STRIP] if alpha.shape[0] > 1 else alpha
+        part += (colour - part) * triple(
+            np.ascontiguousarray(np.broadcast_to(cover, (part.shape[0], width)), np.float32)
+        )
+    return image
 
 
 def _overcast(image: Array, weather: Weather) -> tuple[Array, Array]:
@@ -72,7 +83,7 @@ def _fog(image: Array, canvas: Frame, seed: int, horizon: float, haze: Array, th
     bank = np.where(canvas.v < np.float32(horizon), np.float32(0.35) + np.float32(0.65) * above, below)
     amount = np.float32(1.0 if thick else 0.8)
     density = np.clip(bank * (np.float32(0.35) + np.float32(0.95) * drift) * amount, 0, 0.92)
-    return over(image, haze * np.float32(1.03), density)
+    return _veil(image, haze * np.float32(1.03), density)
 
 
 def _rain(image: Array, canvas: Frame, seed: int, horizon: float, haze: Array) -> Array:
@@ -101,7 +112,7 @@ def _rain(image: Array, canvas: Frame, seed: int, horizon: float, haze: Array) -
             cv2.polylines(layer, list(lines[chosen]), False, value, width, cv2.LINE_AA, 4)
         if thickness > 2:
             layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), max(0.4, side / 1024)), np.uint8)
-        over(image, light, from_uint8(layer) * np.float32(min(1.0, 0.45 + 0.55 * side / 1024)))
+        _veil(image, light, from_uint8(layer) * np.float32(min(1.0, 0.45 + 0.55 * side / 1024)))
     splashes = np.zeros((canvas.height, canvas.width), np.uint8)
     for x, depth, size in rng.random((round(90 * area), 3)):
         y = (horizon + 0.12 + (0.88 - horizon) * depth) * canvas.height
@@ -110,7 +121,7 @@ def _rain(image: Array, canvas: Frame, seed: int, horizon: float, haze: Array) -
         cv2.ellipse(
             splashes, (round(16 * x * canvas.width), round(16 * y)), axes, 0, 0, 360, 95, 1, cv2.LINE_AA, 4
         )
-    return over(image, light, from_uint8(splashes))
+    return _veil(image, light, from_uint8(splashes))
 
 
 def _snow(image: Array, canvas: Frame, seed: int, haze: Array) -> Array:
@@ -118,26 +129,19 @@ def _snow(image: Array, canvas: Frame, seed: int, haze: Array) -> Array:
     side = canvas.side
     white = np.maximum(haze * np.float32(1.3), np.float32(0.72)).clip(0, 1)
     area = canvas.width * canvas.height / side**2
-    # Far to near flakes: (count, radius, brightness, softness)
+    # Flakes that share a softness share a layer: (softness, ((count, radius, brightness), ...)), far to near.
     layers = (
-        (1100, 0.0011, 150, 0.0004),
-        (420, 0.0021, 200, 0.0007),
-        (130, 0.0036, 215, 0.0014),
-        (26, 0.0080, 150, 0.0040),
+        (0.0005, ((1100, 0.0011, 165), (420, 0.0021, 210))),
+        (0.0014, ((130, 0.0036, 215),)),
+        (0.0040, ((26, 0.0080, 150),)),
     )
-    for count, radius, level, soft in layers:
+    for softness, sizes in layers:
         layer = np.zeros((canvas.height, canvas.width), np.uint8)
-        for x, y, size in rng.random((round(count * area), 3)):
-            centre = (round(16 * x * canvas.width), round(16 * y * canvas.height))
-            cv2.circle(
-                layer,
-                centre,
-                max(8, round(16 * radius * side * (0.6 + 0.8 * size))),
-                level,
-                -1,
-                cv2.LINE_AA,
-                4,
-            )
-        flakes = blur(from_uint8(layer), soft * side)
-        over(image, white, np.clip(flakes * np.float32(1.15), 0, 0.95))
+        for count, radius, level in sizes:
+            for x, y, size in rng.random((round(count * area), 3)).tolist():
+                centre = (round(16 * x * canvas.width), round(16 * y * canvas.height))
+                reach = max(8, round(16 * radius * side * (0.6 + 0.8 * size)))
+                cv2.circle(layer, centre, reach, level, -1, cv2.LINE_AA, 4)
+        soft = np.asarray(cv2.GaussianBlur(layer, (0, 0), max(0.3, softness * side)), np.uint8)
+        _veil(image, white, np.minimum(from_uint8(soft) * np.float32(1.15), np.float32(0.95)))
     return image
