@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
@@ -78,12 +77,6 @@ class ImageStore:
         except MissingImage:
             return "missing"
         return "ok"
-
-    def stored(self) -> Iterator[str]:
-        """Names of all images in the folder, sorted."""
-        for path in sorted(self.folder.glob("[0-9a-f][0-9a-f]/*")):
-            if path.suffix in _SUFFIXES:
-                yield path.stem
 
     def sweep(self) -> None:
         """Remove what a killed process left half-written. Only while nobody writes here."""
