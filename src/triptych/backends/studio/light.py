@@ -182,7 +182,7 @@ def light_of(time: TimeOfDay, weather: Weather = "clear") -> Light:
     return replace(
         light,
         tint=greyed(light.tint, 0.55 * hidden * light.ambient)
-        * np.float32(1 - 0.12 * hidden * light.ambient),
+        * np.float32(1 + hidden * (0.20 - 0.32 * light.ambient)),
         indoor=greyed(light.indoor, 0.25 * hidden) * np.float32(1 - 0.06 * hidden),
         haze=lerp(greyed(light.haze, 0.8), rgb("#c3ccd4") * np.float32(light.grey), 0.6),
         haze_amount=haze_amount,

@@ -114,7 +114,7 @@ def _add_clouds(image: Array, scene: Scene, half: Frame, horizon: float, away: A
     colours = ramp(light.cloud[0], light.cloud[1], lit)
     if light.overcast == 0 and scene.time != "night":
         over(colours, light.sun * np.float32(1.04), np.exp(away * np.float32(-5)) * np.float32(0.5))
-    alpha *= np.float32(0.92 if light.overcast == 0 else 0.72)
+    alpha *= np.float32({"clear": 0.92, "fog": 0.35}.get(scene.weather, 0.72))
     over(image, colours, alpha)
     return alpha
 

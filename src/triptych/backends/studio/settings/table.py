@@ -62,7 +62,7 @@ def paint_table(scene: Scene, target: Frame) -> Backdrop:
     else:
         soft = _paint_studio_wall(scene, small) * light.indoor
     image = np.asarray(cv2.resize(soft, target.size, interpolation=cv2.INTER_CUBIC), np.float32)
-    count = (60 if dark else 42) if kind == 0 else (26 if dark and kind == 1 else 0)
+    count = (60 if dark else 42) if kind == 0 else (26 if dark and kind == 1 else (14 if kind == 2 else 0))
     _add_bokeh(image, scene, target, count, dark)
     image[rows - 2 :] = _paint_top(scene, target, rows - 2, image)
     seam = slice(max(0, rows - 5), rows + 2)
@@ -175,7 +175,7 @@ def _paint_studio_wall(scene: Scene, small: Frame) -> Array:
         clip((np.asarray(cloud, np.float32) - np.float32(0.5)) * np.float32(1.5) + np.float32(0.5)),
     )
     away = distance(small, (0.64 if scene.palette & 1 else 0.36) * small.width, 0.20 * small.height)
-    shade(image, np.float32(1.34) - np.float32(0.85) * np.minimum(away, 1))
+    shade(image, np.float32(1.45) - np.float32(0.80) * np.minimum(away, 1))
     return blur(image, small.side * 0.006)
 
 

@@ -151,12 +151,12 @@ def draw_hill(
         1,
         borderMode=cv2.BORDER_WRAP,
     )
-    smooth = cv2.GaussianBlur(line[None, :], (0, 0), target.side * 0.012)[0]
-    slope = np.asarray(np.gradient(smooth), np.float32) * np.float32(-0.7 * sun_side(scene))
+    smooth = cv2.GaussianBlur(line[None, :], (0, 0), target.side * 0.03)[0]
+    slope = np.asarray(np.gradient(smooth), np.float32) * np.float32(-0.6 * sun_side(scene))
     shadow = clip(np.float32(0.30) + (sampled - np.float32(0.5)) * np.float32(1.1) + depth * np.float32(2.4))
     colour = ramp(lit, dark, shadow)
     colour *= light.tint
-    shade(colour, 1 + clip(slope, -0.25, 0.25)[None, :] * np.exp(np.maximum(depth, 0) * np.float32(-14)))
+    shade(colour, 1 + clip(slope, -0.14, 0.14)[None, :] * np.exp(np.maximum(depth, 0) * np.float32(-14)))
     mist(colour, scene, haze_at(light, distance))
     over(image[rows], colour, below(target, line, rows))
 

@@ -128,7 +128,7 @@ def _draw_rays(image: Array, scene: Scene, target: Frame, source: float, tint: A
     full = np.asarray(
         cv2.resize(amount.astype(np.float32), target.size, interpolation=cv2.INTER_CUBIC), np.float32
     )
-    strength = 0.25 + 0.45 * scene_light(scene).direct
+    strength = 0.30 + 0.55 * scene_light(scene).direct
     # Towards a bright blue-green, not on top of it, so that crossing beams don't burn out.
     over(image, np.array([0.80, 1.04, 1.02], np.float32) * tint, clip(full * np.float32(strength), 0, 0.85))
     shimmer = np.exp(target.v * np.float32(-22))
