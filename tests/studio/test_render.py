@@ -87,6 +87,13 @@ def test_removing_a_thing_changes_only_its_surroundings() -> None:
     assert change[far].max() <= GREY_LEVEL
 
 
+def test_far_from_an_edit_every_bit_stays() -> None:
+    for edited in ((CAR, BALLOON), (replace(CAT, colour="blue"), CAR, BALLOON)):
+        change = render(MEADOW, *SIZE) != render(replace(MEADOW, things=edited), *SIZE)
+        change[box(CAT, *SIZE, margin=0.3)] = False
+        assert not change.any()
+
+
 def test_the_order_of_things_in_the_record_does_not_matter() -> None:
     assert np.array_equal(render(MEADOW, *SIZE), render(replace(MEADOW, things=(BALLOON, CAR, CAT)), *SIZE))
 

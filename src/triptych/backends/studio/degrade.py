@@ -37,7 +37,7 @@ def degrade(image: Array, kind: Degradation, strength: float, seed: int) -> Arra
         reduced = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
         return np.clip(cv2.resize(reduced, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
     if kind == "jpeg":
-        quality = round(15 - 11 * strength)
+        quality = round(18 - 13 * strength)
         scale = side / 1024  # 8 px blocks of a 1024 px picture, whatever the size
         small = (max(16, round(width / scale)), max(16, round(height / scale)))
         source = image

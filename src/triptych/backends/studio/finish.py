@@ -41,11 +41,11 @@ def depth_of_field(image: Array, horizon: float, ground_far: float, strength: fl
     return result
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _vignette(width: int, height: int) -> Array:
     grid = frame(width, height)
     away = np.sqrt((grid.u - np.float32(0.5)) ** 2 + (grid.v - np.float32(0.5)) ** 2)
-    shade = triple(1 - np.float32(0.24) * smoothstep(0.45, 0.85, away))
+    shade: Array = 1 - np.float32(0.24) * smoothstep(0.45, 0.85, away)
     shade.flags.writeable = False
     return shade
 
@@ -82,7 +82,7 @@ def finish(image: Array, seed: int) -> Array:
         curve -= part
         curve *= np.float32(CONTRAST)
         part += curve
-        part *= vignette[rows]
+        part *= triple(vignette[rows])
         part += triple(noise[rows] * np.float32(GRAIN))
         np.clip(part, 0, 1, out=part)
     return image

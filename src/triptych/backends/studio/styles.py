@@ -206,7 +206,7 @@ def _poster(image: Array, seed: int, edges: Array | None) -> Array:
     chroma = (flat - triple(luma)) * np.float32(1.35)
     steps = np.float32(5.5)
     levels = _soft_steps(luma * steps) / steps
-    tints = _soft_steps(chroma * np.float32(5)) / np.float32(5)
+    tints = _soft_steps(chroma * np.float32(7.5)) / np.float32(7.5)
     printed = np.clip(triple(levels) + tints, 0, 1)
     printed = np.asarray(from_uint8(np.asarray(cv2.medianBlur(to_uint8(printed), 5), np.uint8)))
     ink = smoothstep(0.045, 0.11, edge_strength(blur(luma, 0.0012 * canvas.side), canvas)) * np.float32(0.8)
@@ -229,7 +229,7 @@ def _noir(image: Array, seed: int, edges: Array | None) -> Array:
     # An orange filter: skies go dark, skin and brick stay bright.
     grey = np.clip(image @ np.array([0.50, 0.36, 0.14], np.float32), 0, 1)
     local = grey - blur(grey, 0.05 * side)
-    grey = np.clip((grey - np.float32(0.10)) * np.float32(1.12) + local * np.float32(0.35), 0, 1)
+    grey = np.clip((grey - np.float32(0.06)) * np.float32(1.12) + local * np.float32(0.35), 0, 1)
     grey = grey * grey * (3 - 2 * grey)
     if edges is not None:
         grey = grey * (1 - np.float32(0.30) * edges)

@@ -72,7 +72,7 @@ def _overcast(image: Array, weather: Weather) -> tuple[Array, Array]:
     sky = float(np.clip(np.percentile(grey[: max(1, height // 2) : 4, ::4], 70), 0.18, 0.82))
     strength = {"rain": 0.55, "snow": 0.5, "fog": 0.45}[weather]
     dull = lerp(image, triple(grey) * COOL_GREY, strength) * np.float32(0.88 if weather == "rain" else 0.96)
-    return dull, COOL_GREY * np.float32(sky)
+    return dull, COOL_GREY * np.float32(0.16 + 0.80 * sky)
 
 
 def _fog(image: Array, canvas: Frame, seed: int, horizon: float, haze: Array, thick: bool) -> Array:
