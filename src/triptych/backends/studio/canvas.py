@@ -136,20 +136,6 @@ def hsv_to_rgb(hsv: Array) -> Array:
     return np.asarray(cv2.cvtColor(degrees, cv2.COLOR_HSV2RGB), np.float32)
 
 
-def rgb_to_hsl(image: Array) -> Array:
-    """Hue 0..1, saturation 0..1, lightness 0..1; for H x W x 3 in 0..1."""
-    hsl = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2HLS), np.float32)[..., [0, 2, 1]]
-    hsl[..., 0] *= np.float32(1 / 360)
-    return np.ascontiguousarray(hsl)
-
-
-def hsl_to_rgb(hsl: Array) -> Array:
-    """Inverse of `rgb_to_hsl`; hue wraps."""
-    hls = np.ascontiguousarray(hsl[..., [0, 2, 1]])
-    hls[..., 0] = np.mod(hls[..., 0], 1) * np.float32(360)
-    return np.asarray(cv2.cvtColor(hls, cv2.COLOR_HLS2RGB), np.float32)
-
-
 def to_uint8(image: Array) -> Bytes:
     """0..1 floats to bytes, rounded, clipped."""
     return np.asarray(cv2.convertScaleAbs(np.maximum(image, 0), alpha=255.0), np.uint8)
@@ -222,6 +208,16 @@ def blur(image: Array, sigma: float) -> Array:
 # --- noise ---
 
 
+def _enlarge(tile: Array, across: int, down: int) -> Array:
+    """Enlarge a periodic tile by whole factors, smoothly over its seams."""
+    if across == down == 1:
+        return tile
+    padded = cv2.copyMakeBorder(tile, 2, 2, 2, 2, cv2.BORDER_WRAP)
+    fine = cv2.resize(padded, None, fx=across, fy=down, interpolation=cv2.INTER_CUBIC)
+    rows, columns = tile.shape[0] * down, tile.shape[1] * across
+    return np.asarray(fine[2 * down : 2 * down + rows, 2 * across : 2 * across + columns], np.float32)
+
+
 def fbm(
     rng: np.random.Generator,
     cells: int | tuple[int, int] = 8,
@@ -231,20 +227,21 @@ def fbm(
 ) -> Array:
     """Fractal noise on a square tile that repeats without a seam, about 0..1 around 0.5.
 
-    `cells` = lattice cells per tile (across, down); it and `size` are powers of two.
+    `cells` = lattice cells per tile (across, down); it and `size` are powers of two. An octave is summed at
+    four texels a cell, so that the coarse ones cost next to nothing.
     """
-    across, down = (cells, cells) if isinstance(cells, int) else cells
-    total = np.zeros((size, size), np.float32)
+    nx, ny = (cells, cells) if isinstance(cells, int) else cells
+    total = np.zeros((1, 1), np.float32)
     amplitude, weight = 1.0, 0.0
     for _ in range(octaves):
-        nx, ny = min(across, size), min(down, size)
-        lattice = np.pad(rng.random((ny, nx), dtype=np.float32), 2, mode="wrap")
-        sx, sy = size // nx, size // ny
-        fine = cv2.resize(lattice, None, fx=sx, fy=sy, interpolation=cv2.INTER_CUBIC)
-        total += fine[2 * sy : 2 * sy + size, 2 * sx : 2 * sx + size] * np.float32(amplitude)
+        nx, ny = min(nx, size), min(ny, size)
+        width, height = min(4 * nx, size), min(4 * ny, size)
+        lattice = rng.random((ny, nx), dtype=np.float32) * np.float32(amplitude)
+        total = _enlarge(total, width // total.shape[1], height // total.shape[0]) if weight else total
+        total = total + _enlarge(lattice, width // nx, height // ny)
         weight += amplitude
-        amplitude, across, down = amplitude * gain, across * 2, down * 2
-    return total * np.float32(1 / weight)
+        amplitude, nx, ny = amplitude * gain, nx * 2, ny * 2
+    return _enlarge(total, size // total.shape[1], size // total.shape[0]) * np.float32(1 / weight)
 
 
 def contrast(noise: Array, amount: float) -> Array:
@@ -377,10 +374,3 @@ def polygon(layer: Bytes, points: Array | Sequence[Sequence[float]], colour: tup
     """Fill one polygon anti-aliased into a byte layer; points in px."""
     value = (colour,) if isinstance(colour, int) else colour
     cv2.fillPoly(layer, [fixed_point(points)], value, cv2.LINE_AA, SUBPIXEL_BITS)
-
-
-def polygon_mask(target: Frame, points: Array | Sequence[Sequence[float]]) -> Array:
-    """Anti-aliased mask of one polygon; points in px."""
-    layer = np.zeros((target.height, target.width), np.uint8)
-    polygon(layer, points, 255)
-    return from_uint8(layer)

@@ -59,7 +59,7 @@ def paint_sky(scene: Scene, target: Frame, horizon: float, *, clouds: bool = Tru
 
 
 def _add_glow(image: Array, scene: Scene, light: Light, away: Array) -> None:
-    wide, tight = {"dawn": (0.42, 0.5), "day": (0.26, 0.34), "sunset": (0.42, 0.5)}.get(
+    wide, tight = {"dawn": (0.42, 0.5), "day": (0.28, 0.62), "sunset": (0.42, 0.5)}.get(
         scene.time, (0.24, 0.0)
     )
     if scene.time == "dusk":
@@ -155,7 +155,7 @@ def _add_disc(image: Array, scene: Scene, target: Frame, centre: tuple[float, fl
         return
     patch = Frame(x1 - x0, y1 - y0, target.side, target.x[:, x0:x1], target.y[y0:y1], target.u, target.v)
     area = (slice(y0, y1), slice(x0, x1))
-    mask = disc(patch, *centre, radius, max(1.5, radius * 0.08)) * (
+    mask = disc(patch, *centre, radius, max(1.5, radius * (0.08 if scene.time == "night" else 0.30))) * (
         np.float32(0.25) + np.float32(0.75) * clear[area]
     )
     if scene.time == "night":

@@ -222,6 +222,8 @@ def _paint_top(scene: Scene, target: Frame, start: int, image: Array) -> Array:
         + (grain - np.float32(0.5)) * np.float32(1.5)
     ) * (1 - np.float32(0.6) * seam)
     laid = recede(tile.astype(np.float32), target, TABLE.horizon, 1.05, rows=rows, squash=1.3)
+    pores = recede(fbm(rng, (16, 256), 2, 0.7), target, TABLE.horizon, 0.55, rows=rows, squash=1.3, turn=0.3)
+    laid += (pores - np.float32(0.5)) * np.float32(0.42)
     low, high = (rgb(c) for c in _WOODS[scene.palette % 4])
     colour = ramp(low * np.float32(0.9), high, clip(laid, -0.1, 1.15))
     pool = np.exp(

@@ -42,7 +42,9 @@ Tone = tuple[float, float, float]
 class _Brush:
     """Lights a colour, hazes it, and turns it into bytes for a layer. Plain floats: it is called per dab."""
 
-    def __init__(self, scene: Scene, distance: float) -> None:
+    def __init__(self, scene: Scene, distance: float, size: float) -> None:
+        # From afar, twigs and the snow on them run into one pale brown.
+        self.bark = BARK if size > 0.12 or not snow_cover(scene) else _tone("#a0958f")
         light = scene_light(scene)
         haze = haze_at(light, distance)
         self._scale = [float(t) * (1 - haze) * 255 for t in light.tint]
@@ -84,7 +86,7 @@ def draw_trees(
     None stands in `gap`, fractions of the width.
     """
     rng = generator(scene.seed, "trees", name)
-    paint = _Brush(scene, distance)
+    paint = _Brush(scene, distance, size)
     top = max(0, int(line.min() - size * target.side * 1.6))
     bottom = min(target.height, int(line.max() + size * target.side * 0.15) + 4)
     if bottom - top < 2:
@@ -203,7 +205,7 @@ def _draw_bare_crown(
         low, high = 0.26 + 0.085 * k, 0.26 + 0.085 * (k + 1)
         start = (x + sway * low * low, foot - height * low)
         end = (x + sway * high * high, foot - height * high)
-        _stroke(layer, start, end, wide * (1 - 0.11 * k), paint(BARK, 0.95))
+        _stroke(layer, start, end, wide * (1 - 0.11 * k), paint(paint.bark, 0.95))
         for towards in (-1, 1):
             turn, reach = (float(q) for q in rng.random(2))
             angle = pi / 2 - towards * (0.95 - 0.06 * k + 0.35 * (turn - 0.5))
@@ -234,7 +236,7 @@ def _draw_boughs(
 ) -> None:
     """Bare winter boughs, forking; snow lies on those that are near level."""
     end = (start[0] + cos(angle) * length, start[1] - sin(angle) * length)
-    _stroke(layer, start, end, width, paint(BARK, 0.85 + 0.08 * depth))
+    _stroke(layer, start, end, width, paint(paint.bark, 0.85 + 0.08 * depth))
     if snow_cover(scene) and abs(cos(angle)) > 0.3 and width > 0.8:
         lift = width * 0.45
         _stroke(layer, (start[0], start[1] - lift), (end[0], end[1] - lift), width * 0.5, paint(SNOW))

@@ -130,9 +130,9 @@ def _draw_rays(image: Array, scene: Scene, target: Frame, source: float, tint: A
     )
     strength = 0.30 + 0.55 * scene_light(scene).direct
     # Towards a bright blue-green, not on top of it, so that crossing beams don't burn out.
-    over(image, np.array([0.80, 1.04, 1.02], np.float32) * tint, clip(full * np.float32(strength), 0, 0.85))
+    over(image, np.array([0.77, 0.98, 0.97], np.float32) * tint, clip(full * np.float32(strength), 0, 0.85))
     shimmer = np.exp(target.v * np.float32(-22))
-    over(image, rgb("#e4fcff") * tint, shimmer * np.float32(0.40) * np.ones((1, target.width), np.float32))
+    over(image, rgb("#d8f2f6") * tint, shimmer * np.float32(0.40) * np.ones((1, target.width), np.float32))
 
 
 def _draw_shoal(image: Array, scene: Scene, target: Frame, veil: Array) -> None:
