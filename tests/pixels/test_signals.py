@@ -140,3 +140,13 @@ def test_any_size_can_be_measured(width, height):
     signals = measure(source, edited)
     assert 0 <= signals["low_level.changed_share"] <= 1
     assert all(np.isfinite(value) for value in signals.values())
+
+
+def test_a_scene_turned_to_night_is_still_registered():
+    source = scene()
+    night = np.clip(moved(source, 1.5, -2) * np.array([0.25, 0.28, 0.4]) + (2, 4, 14), 0, 255).astype(
+        np.uint8
+    )
+    found = registered(source, night)
+    assert isinstance(found, Registration)
+    assert (found.dx, found.dy) == pytest.approx((1.5, -2), abs=0.1)

@@ -25,10 +25,11 @@ _CELL = 11  # pixels at half the working size: one corner at most is taken from 
 _WINDOW = 15  # pixels that a corner is followed with
 _PYRAMID_LEVELS = 2
 _SMOOTHING = 1.0  # pixels, standard deviation
+_CONTRAST = 20.0  # of 255: standard deviation that both pictures are brought to
 _LEAST_CORNER = 2e-4  # smallest eigenvalue of the structure tensor; sensor noise lies under it
 _MOST_CORNERS = 180
 _LEAST_AGREEING = 16
-_LEAST_AGREEING_SHARE = 0.4
+_LEAST_AGREEING_SHARE = 0.3
 _RANSAC_DISTANCE = 0.7  # pixels at the working size
 _WORST_SHIFT_ERROR = 0.06  # standard errors above which the answer is unknown: pixels at full size
 _WORST_ZOOM_ERROR = 0.05  # percent
@@ -148,7 +149,11 @@ def _corners(grey: Grey) -> npt.NDArray[np.float32]:
 
 
 def _high_passed(grey: Grey) -> Grey:
-    """Detail around mid-grey: what is left when slow changes of light and colour are taken out."""
+    """Detail around mid-grey, at one contrast: slow changes of light and colour are taken out."""
     # The finest detail, aliased by the reduction, draws shifts towards whole pixels: it is taken out too.
     fine = cv2.GaussianBlur(grey, (5, 5), _SMOOTHING)
-    return np.asarray(cv2.addWeighted(fine, 1.0, cv2.blur(grey, (31, 31)), -1.0, 128.0), dtype=np.uint8)
+    slow = cv2.blur(grey, (31, 31))
+    contrast = float(cv2.meanStdDev(cv2.addWeighted(fine, 1.0, slow, -1.0, 128.0))[1][0, 0])
+    # Night or fog lowers the contrast, and Lucas-Kanade takes what is weaker for what has moved.
+    gain = min(max(_CONTRAST / max(contrast, 0.1), 0.5), 6.0)
+    return np.asarray(cv2.addWeighted(fine, gain, slow, -gain, 128.0), dtype=np.uint8)
