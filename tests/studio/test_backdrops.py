@@ -57,7 +57,7 @@ def test_sane_pixels_at_any_aspect_ratio(setting: Setting, width: int, height: i
     assert image.std() > 0.05
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 2**40),
     setting=st.sampled_from(SETTINGS),
