@@ -1,1 +1,1 @@
-"""What leaves a run: exports and reports."""
+"""Data sets out of runs: layouts that trainers read, and the gallery that people look at."""

@@ -1,0 +1,139 @@
+"""What the gallery shows, in plain words and numbers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import Literal
+
+from triptych.datasets.dataset import style_of, thresholds
+from triptych.ledger.images import ImageStore
+from triptych.ledger.queries import RoleCost
+from triptych.mining.select import RejectedPair, RunView, Triplet
+from triptych.mining.state import Plan
+from triptych.records import Attempt, Edit, RoleName, Scene, Source
+from triptych.validator.rule import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryPair:
+    """A before and an after, with all that is written under them."""
+
+    id: str
+    source_image: str  # hashes in the image store
+    edited_image: str
+    instruction: str
+    category: str
+    style: str
+    kind: str
+    width: int  # pixels, of both pictures
+    height: int
+    prompt: str | None = None  # None: a photograph that nobody has described
+    adherence: float | None = None  # 1..5; None: not judged
+    aesthetics: float | None = None
+    geometric_mean: float | None = None
+    judge: Literal["validator", "soft_filter"] | None = None  # whose scores these are
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryData:
+    """Everything on the page."""
+
+    run_name: str
+    command: str  # that made the run
+    images: ImageStore
+    funnel: Mapping[str, int]  # stage → count, in order
+    triplets: Sequence[GalleryPair]
+    triplets_total: int  # more than are shown, where a limit cut them
+    rejections: Mapping[str, int]  # reason → sources and attempts
+    rejected: Mapping[str, Sequence[GalleryPair]]  # reason → a few examples
+    failures: Mapping[str, int]  # reason → calls that gave no result
+    costs: Mapping[str, RoleCost]
+    thresholds: Mapping[str, str]  # "validator: adherence" → "≥ 4.7"
+
+
+def gallery_data(
+    run_name: str,
+    plan: Plan,
+    view: RunView,
+    rejected: Iterable[RejectedPair],
+    costs: Mapping[RoleName, RoleCost],
+    failures: Mapping[str, int],
+    *,
+    images: ImageStore,
+    command: str,
+    limit: int = 400,
+    examples: int = 6,
+) -> GalleryData:
+    """The gallery of a run: at most `limit` triplets, and `examples` rejected pairs for each reason.
+
+    What is shown of a larger run is drawn without regard to scores, and the same each time.
+    """
+    shown = {triplet.attempt.id for triplet in nsmallest(limit, view.triplets, key=lambda t: t.attempt.id)}
+    return GalleryData(
+        run_name=run_name,
+        command=command,
+        images=images,
+        funnel=dict(view.funnel),
+        triplets=[_selected(triplet) for triplet in view.triplets if triplet.attempt.id in shown],
+        triplets_total=len(view.triplets),
+        rejections=dict(sorted(view.rejections.items(), key=lambda item: (-item[1], item[0]))),
+        rejected=_examples(rejected, examples),
+        failures=dict(failures),
+        costs=dict[str, RoleCost](costs.items()),
+        thresholds=thresholds(plan.recipe.rule),
+    )
+
+
+def _examples(rejected: Iterable[RejectedPair], count: int) -> dict[str, list[GalleryPair]]:
+    """A few pairs of each reason, spread over the run: hashes are as good as chance, and repeat."""
+    kept: dict[str, list[RejectedPair]] = defaultdict(list)
+    for pair in rejected:
+        kept[pair.reason].append(pair)
+        if len(kept[pair.reason]) > 20 * count:
+            kept[pair.reason] = _spread(kept[pair.reason], count)
+    return {reason: [_stopped(pair) for pair in _spread(kept[reason], count)] for reason in sorted(kept)}
+
+
+def _spread(pairs: list[RejectedPair], count: int) -> list[RejectedPair]:
+    return nsmallest(count, pairs, key=lambda pair: pair.attempt.id)
+
+
+def _selected(triplet: Triplet) -> GalleryPair:
+    parts = triplet.scene, triplet.source, triplet.edit, triplet.attempt
+    return _pair(*parts, triplet.kind, triplet.scores, "validator")
+
+
+def _stopped(pair: RejectedPair) -> GalleryPair:
+    parts = pair.scene, pair.source, pair.edit, pair.attempt
+    judge: Literal["validator", "soft_filter"] = "validator" if pair.scores else "soft_filter"
+    return _pair(*parts, "forward", pair.scores or pair.soft_scores, judge)
+
+
+def _pair(
+    scene: Scene,
+    source: Source,
+    edit: Edit,
+    attempt: Attempt,
+    kind: str,
+    scores: Scores | None,
+    judge: Literal["validator", "soft_filter"],
+) -> GalleryPair:
+    return GalleryPair(
+        id=attempt.pair_id,
+        source_image=source.image,
+        edited_image=attempt.image,
+        instruction=edit.instruction,
+        category=edit.category,
+        style=style_of(scene),
+        kind=kind,
+        width=source.width,
+        height=source.height,
+        prompt=scene.prompt,
+        adherence=scores.adherence if scores else None,
+        aesthetics=scores.aesthetics if scores else None,
+        geometric_mean=scores.geometric_mean if scores else None,
+        judge=judge if scores else None,
+    )

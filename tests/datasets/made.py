@@ -1,0 +1,86 @@
+"""Triplets made by hand, with small pictures in a real image store."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from triptych.ledger.images import ImageStore
+from triptych.mining.select import RejectedPair, Triplet
+from triptych.pixels.picture import ImageFormat, Picture
+from triptych.recipe import Recipe, RoleRecipe
+from triptych.records import (
+    Attempt,
+    Edit,
+    RoleName,
+    Scene,
+    Source,
+    Spec,
+    attempt_id,
+    edit_id,
+    pair_id,
+    scene_id,
+    source_id,
+)
+from triptych.validator.rule import Scores
+
+CATEGORIES = ("add_object", "remove_object", "change_colour", "season")
+STUDIO = RoleRecipe(backend="studio")
+RECIPE = Recipe(
+    name="made",
+    scenes=3,
+    writer=STUDIO,
+    painter=STUDIO,
+    screen=STUDIO,
+    editor=STUDIO,
+    soft_filter=STUDIO,
+    validator=STUDIO,
+)
+SPEC_ROLES: tuple[RoleName, ...] = ("writer", "painter", "screen", "editor", "soft_filter", "validator")
+SPECS = {role: Spec(role, f"triptych.backends.studio.roles:{role}", "1", {"n": 1}) for role in SPEC_ROLES}
+
+
+def picture(seed: int, width: int = 48, height: int = 32, image_format: ImageFormat = "jpeg") -> bytes:
+    """Encoded noise on a coloured ground."""
+    chance = np.random.default_rng(seed)
+    pixels = chance.integers(0, 60, (height, width, 3)) + chance.integers(0, 190, 3)
+    return Picture.from_pixels(pixels.astype(np.uint8)).encoded(image_format)
+
+
+def triplet(
+    number: int,
+    images: ImageStore,
+    *,
+    instruction: str | None = None,
+    style: str | None = None,
+    prompt: str | None = None,
+    width: int = 48,
+    height: int = 32,
+    image_format: ImageFormat = "jpeg",
+) -> Triplet:
+    """The number-th triplet; three in a row share one source."""
+    ground = number // 3
+    text = prompt or f"a meadow, number {ground}"
+    scene = Scene(scene_id("written", text), "written", text, style)
+    before = images.put(picture(ground, width, height, image_format))
+    after = images.put(picture(1000 + number, width, height, image_format))
+    said = f"Add duck {number}" if instruction is None else instruction
+    edit = Edit(edit_id(scene.id, said), scene.id, 0, said, CATEGORIES[number % len(CATEGORIES)])
+    painter, editor = SPECS["painter"].id, SPECS["editor"].id
+    made = source_id(scene.id, painter, 0, width, height)
+    source = Source(made, 0, scene.id, painter, 0, width, height, before, "0" * 32)
+    pair = pair_id(before, said, after)
+    tried = attempt_id(made, edit.id, editor, 0)
+    attempt = Attempt(tried, 0, made, edit.id, editor, 0, after, "0" * 32, pair)
+    return Triplet(scene, source, edit, attempt, Scores(4.7 + (number % 30) / 100, 4.9))
+
+
+def triplets(count: int, images: ImageStore) -> list[Triplet]:
+    """Triplets 0, 1, …; every second scene names a style."""
+    return [triplet(n, images, style="oil painting" if n // 3 % 2 else None) for n in range(count)]
+
+
+def rejected(number: int, reason: str, images: ImageStore) -> RejectedPair:
+    """A pair stopped for this reason, judged by the soft filter alone."""
+    made = triplet(number, images, instruction=f"Remove tree {number} ({reason})")
+    soft = Scores(2.5, 4.0)
+    return RejectedPair(made.scene, made.source, made.edit, made.attempt, "soft_filter", reason, soft, None)
