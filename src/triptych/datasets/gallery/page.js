@@ -2,8 +2,8 @@
 (() => {
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (selector, root = document) => root.querySelector(selector);
-const STACKED_FROM = 1.2;  // pictures wider than this stand one above the other
-const PANE_GAP = 3, NARROWEST_CARD = 210;
+const STACKED_FROM = 1.3;  // pictures wider than this stand one above the other
+const PANE_GAP = 3, NARROWEST_CARD = 172;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 function element(tag, attributes = {}, ...children) {
@@ -102,18 +102,19 @@ function layOut(grid, wish) {
   const close = (row, limit) => {
     const high = Math.min(height(row), limit);
     for (const one of row) one.style.width = Math.floor((one.slope * high + one.shift) * 10 - 1) / 10 + "px";
+    above = high;
   };
-  let row = [];
+  let row = [], above = wish * 1.15;
   for (const one of grid.children) {
     if (one.hidden) continue;
     const longer = [...row, one], high = height(longer);
     const squeezed = longer.some((each) => each.slope * high + each.shift < NARROWEST_CARD);
     if (row.length && (squeezed || (high < wish && height(row) * high < wish * wish))) {
-      close(row, wish * 1.5);
+      close(row, wish * 1.7);
       row = [one];
     } else row = longer;
   }
-  if (row.length) close(row, row.length > 1 ? wish * 1.15 : wish);
+  if (row.length) close(row, above);  // the last row needn't fill the width
 }
 
 /* ---- the large view --------------------------------------------------------------------------------- */
@@ -269,7 +270,7 @@ function prepareFilters() {
   fields.style.append(new Option("any", ""));
   for (const style of [...new Set(data.triplets.map((pair) => pair.style))].sort()) fields.style.append(new Option(style, style));
   for (const slider of [fields.low, fields.high]) Object.assign(slider, { min: floor, max: ceiling, step: 0.01 });
-  [fields.low.value, fields.high.value, fields.size.value] = [floor, ceiling, 280];
+  [fields.low.value, fields.high.value, fields.size.value] = [floor, ceiling, 260];
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", (event) => {
     if (event.target === fields.size) return layOutAll();
