@@ -66,7 +66,7 @@ class Run:
 
 
 class Stopper:
-    """Ends a mining from outside: after the calls in flight, or at once. Either way the run can go on later."""
+    """Ends a mining from outside: after the calls in flight, or at once. Either way it can go on later."""
 
     def __init__(self, miner: Miner, engine: LocalEngine, task: asyncio.Task[object]) -> None:
         self._miner = miner
@@ -118,6 +118,7 @@ def open_for_mining(recipe: Recipe, path: Path) -> Iterator[Run]:
     plan = plan_of(recipe, configs)
     with folder.held_for_mining(), folder.open_ledger() as ledger:
         ledger.record(plan.specs.values())
+        folder.image_store().sweep()
         yield Run(folder, plan, configs, ledger, load_slots(plan, ledger, lost_images(folder, ledger)))
 
 

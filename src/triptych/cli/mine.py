@@ -48,14 +48,15 @@ def write_report(run: Run, command: str) -> None:
     """Write the gallery of a run as it stands."""
     data = gallery_data(
         run.plan.recipe.name,
-        command,
         run.plan,
         run.view(),
         run.rejected(),
         costs(run.ledger),
         failures(run.ledger),
+        images=run.images,
+        command=command,
     )
-    write_gallery(run.folder.report, data, run.images)
+    write_gallery(run.folder.report, data)
 
 
 def _say_owed(console: Console, run: Run) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 from rich.console import Console
@@ -30,7 +31,7 @@ def status(
     with open_run(path, overrides) as run:
         view = run.view()
         reasons = dict((view.rejections + _counter(failures(run.ledger))).most_common())
-        told: dict[str, object] = {
+        told: dict[str, Any] = {
             "funnel": view.funnel,
             "cost": {role: _cost(cost) for role, cost in costs(run.ledger).items()},
             "failures": reasons,
@@ -62,7 +63,7 @@ def verify_run(path: Path, *, json: bool = False) -> int:
     return 1 if problems else 0
 
 
-def _truth(run: Run, rows: Path | None) -> dict[str, object]:
+def _truth(run: Run, rows: Path | None) -> dict[str, Any]:
     from triptych.cli.truth import truth_of_run
 
     return truth_of_run(run, rows)
@@ -82,7 +83,7 @@ def _print(
     view: RunView,
     spent: dict[RoleName, RoleCost],
     reasons: dict[str, int],
-    told: dict[str, object],
+    told: dict[str, Any],
 ) -> None:
     console.print(funnel_table(view))
     table = Table("role", "calls", "model-seconds", "price", box=None, header_style="dim")

@@ -20,7 +20,7 @@ from triptych.pixels.picture import ImageFormat
 from triptych.records import RoleName
 from triptych.roles import Backend, RoleConfig
 
-_METHODS: Mapping[RoleName, str] = {
+METHODS: Mapping[RoleName, str] = {
     "writer": "write",
     "painter": "paint",
     "screen": "judge",
@@ -45,7 +45,7 @@ def load_backend(config: RoleConfig) -> Backend:
         raise RecipeError(
             f"{config.role}: {module_name} has no class {class_name!r}; mend the name"
         ) from None
-    method = _METHODS[config.role]
+    method = METHODS[config.role]
     missing = [name for name in ("Settings", "revision", "placement", method) if not hasattr(found, name)]
     if missing:
         raise RecipeError(

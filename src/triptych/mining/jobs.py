@@ -53,6 +53,7 @@ from triptych.roles import (
     PaintRequest,
     PairSubject,
     PhotographRequest,
+    Question,
     SceneDraft,
     SceneRequest,
     Scored,
@@ -64,7 +65,7 @@ from triptych.roles import (
 T = TypeVar("T")
 
 CHECKS_SPEC = Spec("checks", "triptych.pixels.signals:measure", signals.REVISION, {})
-QUESTIONS = {
+QUESTIONS: Mapping[str, tuple[Question, ...]] = {
     "screen": SCREEN_QUESTIONS,
     "soft_filter": SOFT_FILTER_QUESTIONS,
     "validator": VALIDATOR_QUESTIONS,
@@ -329,20 +330,27 @@ def _only(answers: Answered[T]) -> T:
     return answer
 
 
+def storable(text: str) -> str:
+    """A model's text without what no database takes: NUL and lone surrogates; and without outer white space."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode().strip()
+
+
 def _edits(scene: str, draft: SceneDraft, wanted: int) -> tuple[Edit, ...]:
     kept: dict[str, Edit] = {}
     for item in draft.edits[:wanted]:
-        id_ = edit_id(scene, item.instruction)
-        kept.setdefault(id_, Edit(id_, scene, len(kept), item.instruction, item.category))
+        instruction = storable(item.instruction)
+        id_ = edit_id(scene, instruction)
+        kept.setdefault(id_, Edit(id_, scene, len(kept), instruction, storable(item.category)))
     return tuple(kept.values())
 
 
 async def _write(job: WriteJob, bench: Bench) -> tuple[Fact, ...]:
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
     draft = _only(await writer.write([job.request]))
-    if not draft.prompt:
+    prompt = storable(draft.prompt or "")
+    if not prompt:
         raise ModelError("empty_prompt")
-    scene = Scene(scene_id("written", draft.prompt), "written", draft.prompt, draft.style)
+    scene = Scene(scene_id("written", prompt), "written", prompt, draft.style)
     edits = _edits(scene.id, draft, job.request.edits)
     if not edits:
         raise ModelError("no_edits")
@@ -452,12 +460,13 @@ async def _judge(job: JudgeJob, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
 
 
 def _verdict(job: JudgeJob, question: str, kind: str, answer: Scored | Unscored, spec: Spec) -> Verdict:
+    raw = None if answer.raw is None else storable(answer.raw)
     if isinstance(answer, Unscored):
-        return Verdict(job.subject_id, question, spec.id, 0, None, answer.reason, answer.raw)
+        return Verdict(job.subject_id, question, spec.id, 0, None, answer.reason, raw)
     lowest, highest = (1.0, 5.0) if kind == "score" else (0.0, 1.0)
     if not lowest <= answer.value <= highest:  # NaN fails too
-        return Verdict(job.subject_id, question, spec.id, 0, None, "out_of_range", answer.raw)
-    return Verdict(job.subject_id, question, spec.id, 0, round(answer.value, 4), None, answer.raw)
+        return Verdict(job.subject_id, question, spec.id, 0, None, "out_of_range", raw)
+    return Verdict(job.subject_id, question, spec.id, 0, round(answer.value, 4), None, raw)
 
 
 def unjudged(job: JudgeJob, spec_id: str, reason: str) -> tuple[Verdict, ...]:

@@ -1,0 +1,51 @@
+# `make mine` shows the whole loop; `make test` checks everything. Both set up .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: mine dev test lint types layers unit bench lock clean
+
+mine: $(VENV)/core.stamp
+	$(BIN)/triptych mine recipes/quickstart.yaml
+
+$(VENV)/core.stamp: requirements/core.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "triptych needs Python 3.11 or newer: make mine PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --requirement requirements/core.txt
+	$(PIP) install --no-deps --editable .
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/core.stamp requirements/dev.txt scripts/system_parts.sh
+	$(PIP) install --requirement requirements/dev.txt
+	sh scripts/system_parts.sh
+	touch $@
+
+dev: $(VENV)/dev.stamp
+
+test: lint types layers unit
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: dev
+	$(BIN)/mypy
+
+layers: dev
+	$(BIN)/lint-imports
+
+unit: dev
+	$(BIN)/python -m pytest
+
+bench: dev
+	$(BIN)/python benchmarks/loop.py
+
+# Refresh the locked versions (needs the network).
+lock: dev
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade --output-file requirements/core.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade --extra dev --constraint requirements/core.txt --output-file requirements/dev.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) runs build dist

@@ -1,0 +1,184 @@
+"""How much of a run is ours: the loop on roles of fixed latency, the pixel work on codecs, the studio's speed.
+
+    python benchmarks/loop.py [--json] [--attempts 2500] [--pairs 60] [--skip-studio]
+
+`wall_over_ideal`       wall time of the loop over (editor calls × latency ÷ editor slots)
+`cpu_ms_per_attempt`    processor time of the whole process for each attempt
+`pixels_over_codec_floor`  an attempt's pixel work at 1024² (encode, store, decode twice, every check) over
+                        encoding once and decoding twice alone, interleaved in one run
+`peak_mb`               peak resident memory of the process that ran the loop
+`paint_s` `edit_s` `judge_s`  the studio at 1024², one core, medians
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import cv2
+import simplejpeg
+
+from benchmarks.standins import marked, textured
+from triptych.ledger.images import ImageStore
+from triptych.ledger.queries import costs
+from triptych.ledger.run import RunFolder
+from triptych.mining.jobs import Bench, EditJob, in_place, perform
+from triptych.pixels.picture import Picture
+from triptych.recipe import Recipe
+from triptych.records import Spec
+from triptych.roles import EditRequest
+from triptych.runs import mine
+
+SLOTS = 32
+LATENCY = 0.05
+PASS_RATE = 0.35
+EDITS = 25
+ATTEMPTS_A_LANE = 2.5  # about what a pass rate of .35 and at most five attempts give
+
+
+def loop_recipe(attempts: int) -> Recipe:
+    """As many scenes as give about this many attempts."""
+
+    def role(name: str, pass_rate: float = 1.0) -> dict[str, Any]:
+        settings = {"latency": LATENCY, "pass_rate": pass_rate}
+        return {"backend": f"benchmarks.standins:{name}", "settings": settings, "workers": SLOTS}
+
+    return Recipe.model_validate(
+        {
+            "name": "loop",
+            "scenes": max(1, round(attempts / (2 * EDITS * ATTEMPTS_A_LANE))),
+            "sources_per_scene": 2,
+            "edits_per_scene": EDITS,
+            "attempts": 5,
+            "megapixels": 0.02,
+            "policy": "until_accepted",
+            "writer": role("FixedWriter"),
+            "painter": role("FixedPainter"),
+            "screen": role("FixedJudge"),
+            "editor": role("FixedEditor"),
+            "soft_filter": role("FixedJudge"),
+            "validator": role("FixedJudge", PASS_RATE),
+        }
+    )
+
+
+def _loop(attempts: int, results: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        began, cpu_began = time.monotonic(), time.process_time()
+        mine(loop_recipe(attempts), Path(folder) / "run")
+        wall, cpu = time.monotonic() - began, time.process_time() - cpu_began
+        with RunFolder(Path(folder) / "run").open_ledger(read_only=True) as ledger:
+            calls = costs(ledger)["editor"].calls
+    results.put(
+        {
+            "attempts": calls,
+            "wall_over_ideal": round(wall / (calls * LATENCY / SLOTS), 3),
+            "cpu_ms_per_attempt": round(1000 * cpu / calls, 3),
+            "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        }
+    )
+
+
+def measure_loop(attempts: int) -> dict[str, float]:
+    """In a process of its own, so that its memory is its own."""
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    process = context.Process(target=_loop, args=(attempts, results))
+    process.start()
+    measured: dict[str, float] = results.get()
+    process.join()
+    return measured
+
+
+class _Instant:
+    """An editor whose answer is ready, so that only what follows it is timed."""
+
+    spec = Spec("editor", "benchmarks", "1", {})
+
+    def __init__(self) -> None:
+        self.answer: Picture | None = None
+
+    def backend(self, _: str) -> _Instant:
+        return self
+
+    def price(self, _: str) -> None:
+        return None
+
+    seconds = price
+
+    async def edit(self, _: list[EditRequest]) -> list[Picture | None]:
+        return [self.answer]
+
+
+def measure_pixels(pairs: int) -> float:
+    """Ratio of an attempt's pixel work to its codec floor, interleaved, medians."""
+    source = textured(1024, 1024)
+    ours, floor = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        images = ImageStore(Path(folder))
+        data = Picture.from_pixels(source).encoded("jpeg")
+        image = images.put(data)
+        editor = _Instant()
+        bench = Bench(editor, images, "jpeg", in_place)
+        for number in range(pairs):
+            edited = marked(source, f"{number:06x}")
+            editor.answer = Picture.from_pixels(edited)
+            job = EditJob(f"job {number}", "scene", "source", image, "edit", "edit it", number)
+            ours.append(_timed(lambda job=job: asyncio.run(perform(job, 1, bench))))
+            floor.append(_timed(lambda edited=edited: _codec_floor(data, edited)))
+    return round(statistics.median(ours) / statistics.median(floor), 3)
+
+
+def _codec_floor(source: bytes, edited: Any) -> None:
+    encoded = simplejpeg.encode_jpeg(edited, 95, "RGB", "444")
+    simplejpeg.decode_jpeg(encoded, "RGB")
+    simplejpeg.decode_jpeg(source, "RGB")
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def measure_studio(scenes: int) -> dict[str, float]:
+    """Medians of the studio's roles at 1024², over operations and settings, back ends loaded and warm."""
+    from benchmarks.studio_speed import medians
+
+    return medians(scenes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--attempts", type=int, default=2500)
+    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--scenes", type=int, default=12, help="scenes for the studio's speed")
+    parser.add_argument("--skip-studio", action="store_true")
+    chosen = parser.parse_args()
+    cv2.setNumThreads(1)
+    results = measure_loop(chosen.attempts)
+    results["pixels_over_codec_floor"] = measure_pixels(chosen.pairs)
+    if not chosen.skip_studio:
+        results |= measure_studio(chosen.scenes)
+    if chosen.json:
+        print(json.dumps(results))
+    else:
+        for name, value in results.items():
+            print(f"{name:26} {value}")
+
+
+if __name__ == "__main__":
+    main()

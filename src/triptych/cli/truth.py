@@ -1,0 +1,80 @@
+"""`triptych status --truth`: the studio's own knowledge beside what its judges decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from triptych.backends.studio.world import WorldStore
+from triptych.datasets.truth import KnownTruth, measure, rows, truth_report
+from triptych.errors import UserError
+from triptych.runs import Run
+
+_FLAWS_SHOWN = 8
+
+
+class _StudioWorld:
+    """The world store, as the report asks."""
+
+    def __init__(self, store: WorldStore) -> None:
+        self._store = store
+
+    def truth_of(self, source: str, instruction: str, edited: str) -> KnownTruth | None:
+        return self._store.truth_of(source, instruction, edited)
+
+    def source_good(self, image: str) -> bool | None:
+        truth = self._store.source_truth(image)
+        return None if truth is None else truth.good
+
+
+def truth_of_run(run: Run, rows_file: Path | None) -> dict[str, Any]:
+    """The truth report of a run; with a file, a JSON line for every Pair as well."""
+    if not run.folder.world.exists():
+        raise UserError(
+            f"{run.folder.path} has no known truth: only runs of the embedded studio have (no world.sqlite)"
+        )
+    selected = {triplet.attempt.id for triplet in run.view().triplets}
+    world = _StudioWorld(WorldStore(run.folder.world))
+    measured = measure(run.plan, run.slots, selected, world)
+    if rows_file is not None:
+        with rows_file.open("wb") as file:
+            for row in rows(run.plan, measured):
+                file.write(orjson.dumps(row) + b"\n")
+    return truth_report(measured, run.images)
+
+
+def print_truth(console: Console, truth: dict[str, Any]) -> None:
+    """The report as tables."""
+    table = Table("gate", "n", "passed", "precision", "95 %", "recall", box=None, header_style="dim")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for gate in ("screen", "soft_filter", "low_level", "validator", "all_gates", "selected"):
+        rates = truth[gate]
+        interval = rates["precision_interval"]
+        table.add_row(
+            gate.replace("_", " "),
+            f"{rates['n']:,}",
+            f"{rates.get('passed', rates['n']):,}",
+            _percent(rates["precision"]),
+            f"{interval[0]:.0%}-{interval[1]:.0%}" if interval else "–",
+            _percent(rates["recall"]),
+        )
+    console.print(table)
+    console.print(
+        f"truly good: {_percent(truth['base_rate'])} of attempts; three global statistics alone tell them "
+        f"apart with AUC {truth['three_statistics_auc']}"
+    )
+    slipped = [
+        f"{flaw} {count['accepted']}/{count['n']}"
+        for flaw, count in truth["by_flaw"].items()
+        if count["accepted"]
+    ]
+    console.print("slips through all gates: " + (" · ".join(slipped[:_FLAWS_SHOWN]) or "nothing"))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"

@@ -1,0 +1,272 @@
+"""How a run's gates fare against known truth, where there is one (the embedded studio)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from triptych.ledger.images import ImageStore
+from triptych.mining.schedule import Slot
+from triptych.mining.state import AttemptState, Lane, Plan, SceneState, SourceState
+from triptych.validator.rule import Accepted, Gate, Rejected
+
+_GATES: tuple[Gate, ...] = ("soft_filter", "low_level", "validator")
+_Z95 = 1.959964
+_FOLDS = 5
+_Columns = npt.NDArray[np.float64]
+
+
+class KnownTruth(Protocol):
+    """What is true of an attempt."""
+
+    @property
+    def adherence(self) -> float:
+        """1..5."""
+
+    @property
+    def aesthetics(self) -> float:
+        """1..5."""
+
+    @property
+    def good(self) -> bool:
+        """Really good on both axes."""
+
+    @property
+    def flaws(self) -> Sequence[tuple[str, float]]:
+        """Kind and strength 0..1, worst first."""
+
+
+class World(Protocol):
+    """Who knows the truth, by image hashes."""
+
+    def truth_of(self, source: str, instruction: str, edited: str) -> KnownTruth | None:
+        """Truth of an attempt."""
+
+    def source_good(self, image: str) -> bool | None:
+        """Whether a source shows its prompt and looks right."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPair:
+    """An attempt with its truth beside what the gates said."""
+
+    scene: SceneState
+    source: SourceState
+    lane: Lane
+    state: AttemptState
+    truth: KnownTruth
+    selected: bool
+    accepted: bool
+    stopped_at: Gate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A run, measured."""
+
+    pairs: list[MeasuredPair]
+    sources: list[tuple[bool, bool]]  # (passed the screen, truly good)
+
+
+def measure(plan: Plan, slots: Iterable[Slot], selected: Collection[str], world: World) -> Measured:
+    """Join decisions with truth. Attempts and sources of which nothing is known are left out."""
+    measured = Measured([], [])
+    for slot in slots:
+        if slot.state is None:
+            continue
+        for source in slot.state.sources:
+            decision = source.decision(plan, slot.state.scene)
+            good = world.source_good(source.source.image) if source.source else None
+            if good is not None and isinstance(decision, Accepted | Rejected):
+                measured.sources.append((isinstance(decision, Accepted), good))
+        for source, lane in slot.state.lanes(plan):
+            measured.pairs.extend(_pairs(plan, slot.state, source, lane, selected, world))
+    return measured
+
+
+def _pairs(
+    plan: Plan, scene: SceneState, source: SourceState, lane: Lane, selected: Collection[str], world: World
+) -> Iterator[MeasuredPair]:
+    for state in lane.attempts:
+        decision = state.decision(plan)
+        if state.attempt is None or source.source is None or not isinstance(decision, Accepted | Rejected):
+            continue
+        truth = world.truth_of(source.source.image, lane.edit.instruction, state.attempt.image)
+        if truth is not None:
+            accepted = isinstance(decision, Accepted)
+            stopped_at = decision.gate if isinstance(decision, Rejected) else None
+            chosen = state.attempt.id in selected
+            yield MeasuredPair(scene, source, lane, state, truth, chosen, accepted, stopped_at)
+
+
+def truth_report(measured: Measured, images: ImageStore) -> dict[str, Any]:
+    """Precision, recall and count of every gate, of all gates together and of the selection.
+
+    A gate is measured on what reaches it: precision is the good share of what it passes, recall the share of
+    the good ones that it passes. The selection's recall is over (source, instruction) with at least one good
+    attempt. Intervals are Wilson's, at 95 %.
+    """
+    report: dict[str, Any] = {"screen": _rates(measured.sources)}
+    reaching = measured.pairs
+    for gate in _GATES:
+        passing = [pair for pair in reaching if pair.stopped_at != gate]
+        report[gate] = _rates([(pair.stopped_at != gate, pair.truth.good) for pair in reaching])
+        reaching = passing
+    report["all_gates"] = _rates([(pair.accepted, pair.truth.good) for pair in measured.pairs])
+    report["base_rate"] = _share(sum(pair.truth.good for pair in measured.pairs), len(measured.pairs))
+    report["selected"] = _selected(measured.pairs)
+    report["by_flaw"] = _by_flaw(measured.pairs)
+    report["three_statistics_auc"] = three_statistics_auc(measured.pairs, images)
+    return report
+
+
+def rows(plan: Plan, measured: Measured) -> Iterator[dict[str, Any]]:
+    """One record for every Pair: its verdicts beside its truth."""
+    roles = {plan.spec_id(role): role for role in ("soft_filter", "validator")}
+    for pair in measured.pairs:
+        assert pair.state.attempt is not None  # noqa: S101  (measured pairs have a picture)
+        verdicts: dict[str, dict[str, float | None]] = defaultdict(dict)
+        for (spec, question), verdict in pair.state.verdicts.items():
+            if spec in roles:
+                verdicts[roles[spec]][question] = verdict.value
+        yield {
+            "id": pair.state.attempt.pair_id,
+            "kind": "forward",
+            "category": pair.lane.edit.category,
+            "verdicts": verdicts,
+            "selected": pair.selected,
+            "true_adherence": pair.truth.adherence,
+            "true_aesthetics": pair.truth.aesthetics,
+            "flaws": [[kind, strength] for kind, strength in pair.truth.flaws],
+        }
+
+
+def _rates(decided: Collection[tuple[bool, bool]]) -> dict[str, Any]:
+    """From (passed, good): precision, recall, both with intervals."""
+    passed = sum(passed for passed, _ in decided)
+    good = sum(good for _, good in decided)
+    both = sum(passed and good for passed, good in decided)
+    return {
+        "precision": _share(both, passed),
+        "precision_interval": wilson(both, passed),
+        "recall": _share(both, good),
+        "passed": passed,
+        "n": len(decided),
+    }
+
+
+def _selected(pairs: Sequence[MeasuredPair]) -> dict[str, Any]:
+    chosen = [pair for pair in pairs if pair.selected]
+    good = sum(pair.truth.good for pair in chosen)
+    could: set[tuple[str, str]] = set()
+    for pair in pairs:
+        if pair.truth.good:
+            could.add((pair.source.id, pair.lane.edit.id))
+    return {
+        "precision": _share(good, len(chosen)),
+        "precision_interval": wilson(good, len(chosen)),
+        "recall": _share(good, len(could)),
+        "n": len(chosen),
+    }
+
+
+def _by_flaw(pairs: Sequence[MeasuredPair]) -> dict[str, Any]:
+    """By the worst flaw of attempts that aren't good: how many there were, were accepted, were selected."""
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: {"n": 0, "accepted": 0, "selected": 0})
+    for pair in pairs:
+        if not pair.truth.good:
+            count = counts[pair.truth.flaws[0][0] if pair.truth.flaws else "taste"]
+            count["n"] += 1
+            count["accepted"] += pair.accepted
+            count["selected"] += pair.selected
+    return {
+        flaw: {**count, "accepted_share": _share(count["accepted"], count["n"])}
+        for flaw, count in sorted(counts.items(), key=lambda item: (-item[1]["accepted"], item[0]))
+    }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def wilson(part: int, whole: int) -> list[float] | None:
+    """Wilson's 95 % interval of a share; None of nothing."""
+    if not whole:
+        return None
+    share, z = part / whole, _Z95
+    centre = share + z * z / (2 * whole)
+    spread = z * sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
+    scale = 1 + z * z / whole
+    return [round(max(0.0, (centre - spread) / scale), 4), round(min(1.0, (centre + spread) / scale), 4)]
+
+
+# ---- a judge that must be bad -----------------------------------------------------------------------------
+
+
+def three_statistics_auc(pairs: Sequence[MeasuredPair], images: ImageStore) -> float | None:
+    """AUC for "really good" of a cross-validated judge of three global pixel statistics.
+
+    Mean absolute difference, change of mean brightness, change of fine detail, and their squares. Were it
+    high, the flaws would be too glaring to measure anything by. None with fewer than 20 good or bad pairs.
+    """
+    good = np.array([pair.truth.good for pair in pairs])
+    if min(good.sum(), (~good).sum()) < 20:
+        return None
+    statistics = np.array([_statistics(pair, images) for pair in pairs])
+    scaled = (statistics - statistics.mean(0)) / (statistics.std(0) + 1e-9)
+    columns = np.column_stack([np.ones(len(pairs)), scaled, scaled**2])
+    scenes = {id_: number for number, id_ in enumerate(sorted({pair.scene.scene.id for pair in pairs}))}
+    fold = np.array([scenes[pair.scene.scene.id] % _FOLDS for pair in pairs])
+    scores = np.zeros(len(pairs))
+    for held_out in range(_FOLDS):
+        inside = fold != held_out
+        scores[~inside] = columns[~inside] @ _logistic(columns[inside], good[inside])
+    return round(_auc(scores, good), 4)
+
+
+def _statistics(pair: MeasuredPair, images: ImageStore) -> tuple[float, float, float]:
+    assert pair.source.source is not None  # noqa: S101  (measured pairs have pictures)
+    assert pair.state.attempt is not None  # noqa: S101
+    source, edited = (
+        _half_size_grey(images.get(image)) for image in (pair.source.source.image, pair.state.attempt.image)
+    )
+    detail = [float(np.abs(cv2.Laplacian(picture, cv2.CV_32F)).mean()) for picture in (source, edited)]
+    difference = float(cv2.absdiff(source, edited).mean())
+    brightness = float(edited.mean()) - float(source.mean())
+    return np.log1p(difference), brightness, float(np.log((detail[1] + 0.1) / (detail[0] + 0.1)))
+
+
+def _half_size_grey(data: bytes) -> npt.NDArray[np.uint8]:
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_2)
+    assert decoded is not None  # noqa: S101  (stored pictures were decoded once before)
+    return decoded.astype(np.uint8, copy=False)
+
+
+def _logistic(columns: _Columns, good: npt.NDArray[np.bool_]) -> _Columns:
+    """Ridge-regularised logistic regression by Newton's method."""
+    weights = np.zeros(columns.shape[1])
+    ridge = 1e-2 * np.eye(columns.shape[1])
+    for _ in range(25):
+        chance = 1 / (1 + np.exp(-np.clip(columns @ weights, -30, 30)))
+        slope = columns.T @ (good - chance) - ridge @ weights
+        curve = (columns * (chance * (1 - chance))[:, None]).T @ columns + ridge
+        weights = weights + np.linalg.solve(curve, slope)
+    return weights
+
+
+def _auc(scores: _Columns, good: npt.NDArray[np.bool_]) -> float:
+    """Chance that a good one scores above a bad one; ties count half."""
+    order = np.argsort(scores, kind="stable")
+    ranks = np.empty(len(scores))
+    ranks[order] = np.arange(1, len(scores) + 1)
+    values, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.bincount(inverse, ranks, len(values)) / counts)[inverse]
+    n_good = int(good.sum())
+    return float((ranks[good].sum() - n_good * (n_good + 1) / 2) / (n_good * (len(good) - n_good)))
