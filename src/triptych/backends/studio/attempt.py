@@ -57,8 +57,7 @@ def attempt(subject: Subject, rng: np.random.Generator, rate: str, difficulty: f
     asked = 0.0 if subject.all_missing else visible_share(shrunk(subject.source), subject.clean_small)
     flaws: list[tuple[str, float]] = []
     if asked < LEAST_VISIBLE:
-        version = _nothing_to_do(subject, rng)
-        flaws.append(("trivial", 1.0))
+        version = _nothing_to_do(subject, rng, flaws)
     elif good:
         version = subject.clean
         if rng.random() < SLIGHT_SHARE:
@@ -66,45 +65,39 @@ def attempt(subject: Subject, rng: np.random.Generator, rate: str, difficulty: f
             version = _damaged(subject, version, name, float(rng.uniform(0.03, 0.15)), rng, flaws)
     else:
         version = _spoilt(subject, rng, flaws)
-    if subject.missing and not flaws:
+    if subject.missing and not subject.all_missing and not {"ignored", "half"} & {name for name, _ in flaws}:
         flaws.append(("half", 1.0))
     doubt = (float(rng.gamma(1.5, 0.09)), float(rng.gamma(1.5, 0.11)))
     measured = tuple((name, round(strength, 3)) for name, strength in flaws)
     return Outcome(decoded(version.image, rng), version.scene, truth_from(measured, doubt))
 
 
-def _nothing_to_do(subject: Subject, rng: np.random.Generator) -> Version:
+def _nothing_to_do(subject: Subject, rng: np.random.Generator, flaws: list[tuple[str, float]]) -> Version:
     """Nothing there to edit, or nothing to see of it: left alone, or another thing edited instead."""
     if subject.all_missing and rng.random() < 0.4:
         mistaken = subject.slip("wrong_object", rng)
         if mistaken is not None:
+            flaws.append(("wrong_object", 1.0))
             return mistaken
-    scene = subject.scene if isinstance(subject, StudioSubject) else None
-    return Version(subject.source, scene)
+    flaws.append(("trivial", 1.0))
+    return Version(subject.source, subject.scene)
 
 
 def _spoilt(subject: Subject, rng: np.random.Generator, flaws: list[tuple[str, float]]) -> Version:
     """The edit with one flaw that shows, and at times some damage on top."""
     version: Version | None = None
     for name in subject.flaw_order(rng):
-        amount = float(rng.beta(2.0, 1.6))
+        amount = 0.3 + 0.7 * float(rng.beta(2.0, 1.6))
+        if name == "ignored":
+            version = Version(subject.source, subject.scene)
+            flaws.append((name, 1.0))
         if name in SLIPS:
             version = _slipped(subject, name, rng, flaws)
-        elif name == "ignored":
-            scene = subject.scene if isinstance(subject, StudioSubject) else None
-            version = Version(subject.source, scene)
-            flaws.append((name, 1.0))
-        else:
-            damaged = _damaged(subject, subject.clean, name, 0.3 + 0.7 * amount, rng, flaws)
-            version = damaged if flaws else None
-        if version is not None:
+        if name in DAMAGES and not flaws:
+            version = _damaged(subject, subject.clean, name, amount, rng, flaws)
+        if flaws:
             break
-        if name == "over_edit":
-            version = _damaged(subject, subject.clean, name, 0.3 + 0.7 * amount, rng, flaws)
-            if flaws:
-                break
-            version = None
-    if version is None:
+    if version is None or not flaws:
         return subject.clean
     if flaws[0][0] not in DAMAGE and rng.random() < SECOND_SHARE:
         name = DAMAGE[int(rng.integers(len(DAMAGE)))]

@@ -31,11 +31,10 @@ def depth_of_field(image: Array, horizon: float, ground_far: float, strength: fl
     sigma = 0.0019 * strength * float((height * width) ** 0.5)
     stop = min(height, int((ground_far + 0.02) * height) + 1)
     context = min(height, stop + int(3 * sigma) + 1)
-    soft = blur(image[:context], sigma)[:stop]
     row = frame(width, height).v[:stop]
     weight = smoothstep(ground_far + 0.02, min(horizon, ground_far - 0.02), row) * np.float32(0.9)
     result = image.copy()
-    soft -= result[:stop]
+    soft = blur(image[:context], sigma)[:stop] - result[:stop]
     soft *= weight[..., None]
     result[:stop] += soft
     return result

@@ -127,6 +127,7 @@ class PhotographSubject:
 
     missing = 0
     all_missing = False
+    scene = None
 
     def __init__(self, source: Array, plan: EditPlan, seed: int) -> None:
         self.source = source
