@@ -193,7 +193,7 @@ def test_a_role_that_stays_unreachable_stops_the_run_and_says_how_to_go_on(
 ) -> None:
     monkeypatch.setattr(standins, "CALLS", Counter())
     unreachable = recipe({"editor": {"unreachable_calls": 10**9}}, retries={"patience_seconds": 0.3})
-    with pytest.raises(WorkFailed, match="editor was not reached .* run the same command again"):
+    with pytest.raises(WorkFailed, match=r"editor was not reached .* run the same command again"):
         mine(unreachable, tmp_path / "run")
     monkeypatch.setattr(standins, "CALLS", Counter())
     mine(recipe(), tmp_path / "run")
@@ -213,10 +213,10 @@ def test_a_judge_that_gives_no_answer_is_never_a_number(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_dies_costs_its_call_and_nothing_else(tmp_path: Path) -> None:
-    calm = recipe({"editor": {"class": "DyingEditor", "log": str(tmp_path / "alive")}}, scenes=1)
+    calm = recipe({"editor": {"class": "DyingEditor", "marker": str(tmp_path / "alive")}}, scenes=1)
     (tmp_path / "alive").touch()
     mine(calm, tmp_path / "calm")
-    deadly = recipe({"editor": {"class": "DyingEditor", "log": str(tmp_path / "dead")}}, scenes=1)
+    deadly = recipe({"editor": {"class": "DyingEditor", "marker": str(tmp_path / "dead")}}, scenes=1)
     mine(deadly, tmp_path / "deadly")
     assert selected(tmp_path / "calm") == selected(tmp_path / "deadly")
     died = [call for call in calls(tmp_path / "deadly") if call.reason == "worker_died"]

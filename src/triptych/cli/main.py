@@ -122,15 +122,16 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     def command(parsed: argparse.Namespace) -> int:
         from triptych.cli.export import export
 
-        return export(parsed.run, parsed.format, parsed.to, parsed.overrides)
+        return export(parsed.run, parsed.format, parsed.to, parsed.overrides, json=parsed.json)
 
     what = "Write the selected triplets as a data set."
     example = "triptych export runs/quickstart --format nhr --to quickstart-nhr"
     parser = _add(commands, "export", command, what, example)
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    parser.add_argument("--format", default="nhr", help="layout (default: nhr)")
+    parser.add_argument("--format", default="nhr", help="layout of the data set (default: nhr)")
     parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new folder")
     _add_set(parser, "select by another rule, e.g. threshold=4.5")
+    parser.add_argument("--json", action="store_true", help="what was written, as one JSON object")
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

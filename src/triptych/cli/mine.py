@@ -36,7 +36,9 @@ def mine(
         _say_owed(console, run)
         if dry_run:
             return 0
-        mined = asyncio.run(_mine(run, console, json=json)) if owed else Mined(run, False, None)
+        mined = (
+            asyncio.run(_mine(run, console, json=json)) if owed else Mined(run, stopped=False, ended_at=None)
+        )
         if owed or not run.folder.report.exists():
             write_report(run, f"triptych mine {recipe_path}")
         console.print(funnel_table(run.view()))
