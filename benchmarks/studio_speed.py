@@ -55,7 +55,9 @@ async def _medians(folder: Path, scenes: int) -> dict[str, float]:
     }
 
 
-async def _edit_and_judge(loaded: dict[RoleName, object], source: Picture, text: str) -> tuple[bool, float, float]:
+async def _edit_and_judge(
+    loaded: dict[RoleName, object], source: Picture, text: str
+) -> tuple[bool, float, float]:
     began = time.perf_counter()
     (edited,) = await loaded["editor"].edit([EditRequest(source, text, 0)])  # type: ignore[attr-defined]
     edit_seconds = time.perf_counter() - began
