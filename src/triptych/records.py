@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import orjson
@@ -40,9 +41,12 @@ ROLE_NAMES: tuple[RoleName, ...] = (
 )
 
 
-def hash_bytes(data: bytes | memoryview) -> str:
-    """Name of a byte string: 128 bits of BLAKE3, as 32 hex digits."""
-    return blake3(data).hexdigest(length=16)
+def hash_bytes(*chunks: bytes | memoryview) -> str:
+    """Name of a byte string, given whole or in chunks: 128 bits of BLAKE3, as 32 hex digits."""
+    hashed = blake3()
+    for chunk in chunks:
+        hashed.update(chunk)
+    return hashed.hexdigest(length=16)
 
 
 def identify(kind: str, *parts: Json) -> str:
@@ -50,7 +54,7 @@ def identify(kind: str, *parts: Json) -> str:
     return hash_bytes(orjson.dumps([kind, *parts], option=orjson.OPT_SORT_KEYS))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spec:
     """What determines a role's output: never a URL, a price, a number of workers."""
 
@@ -59,7 +63,7 @@ class Spec:
     revision: str  # the back end's own; changes when its output does
     settings: Mapping[str, Json]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Content id."""
         return identify("spec", self.role, self.backend, self.revision, dict(self.settings))

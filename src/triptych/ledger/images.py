@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 from uuid import uuid4
 
 from triptych.errors import DamagedImage, MissingImage, WorkFailed
@@ -32,18 +32,27 @@ class ImageStore:
         One that is there already isn't written again, unless its file is damaged.
         """
         name = hash_bytes(data)
-        if self.check(name) != "ok":
-            self._write(self._path(name, ".png" if data.startswith(_PNG_MAGIC) else ".jpg"), data)
+        path = self._path(name, ".png" if data.startswith(_PNG_MAGIC) else ".jpg")
+        try:
+            stored = path.read_bytes()
+        except OSError:  # absent, or no file: writing it says what is wrong
+            stored = None
+        if stored != data:
+            self._write(path, data)
         return name
 
     def get(self, image: str) -> bytes:
         """Bytes of an image. MissingImage where it isn't stored, DamagedImage where it has changed."""
-        try:
-            data = self.path(image).read_bytes()
-        except FileNotFoundError:
-            raise self._missing(image) from None
-        except OSError as error:
-            raise DamagedImage(image, f"image {image} can't be read ({error.strerror})") from error
+        for suffix in _SUFFIXES:
+            try:
+                data = self._path(image, suffix).read_bytes()
+                break
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise DamagedImage(image, f"image {image} can't be read ({error.strerror})") from error
+        else:
+            raise self._missing(image)
         if hash_bytes(data) != image:
             raise DamagedImage(image, f"image {image} is damaged: `triptych mine` makes it again")
         return data
@@ -92,8 +101,7 @@ class ImageStore:
     def _write(self, path: Path, data: bytes) -> None:
         part = path.with_name(f"{uuid4().hex}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            with _opened(part) as file:
                 file.write(data)
                 if self.durable:
                     file.flush()
@@ -111,6 +119,15 @@ class ImageStore:
                     f"no image can be written to {self.folder} ({error.strerror}): mend that and run again"
                 )
             raise WorkFailed(message) from error
+
+
+def _opened(part: Path) -> BinaryIO:
+    """Open a new file; its folder is made for the first one only."""
+    try:
+        return part.open("wb")
+    except FileNotFoundError:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        return part.open("wb")
 
 
 def _sync_folder(folder: Path) -> None:

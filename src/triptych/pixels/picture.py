@@ -61,7 +61,7 @@ def pixel_hash(pixels: Pixels) -> str:
     """
     height, width = pixels.shape[:2]
     head = width.to_bytes(4, "little") + height.to_bytes(4, "little")
-    return hash_bytes(head + np.ascontiguousarray(pixels).tobytes())
+    return hash_bytes(head, np.ascontiguousarray(pixels).data)
 
 
 def flattened(image: Image.Image) -> Image.Image:
