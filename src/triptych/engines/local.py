@@ -20,7 +20,7 @@ from triptych.engines.workers import LoadedRoles, start_worker, work
 from triptych.errors import InfrastructureError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.ledger.writer import GroupCommitter
-from triptych.mining.jobs import Bench, Done, Job, failed_call, in_thread, perform
+from triptych.mining.jobs import Bench, CrunchThreads, Done, Job, failed_call, perform
 from triptych.mining.state import Plan
 from triptych.pixels.picture import ImageFormat
 from triptych.records import Fact, RoleName
@@ -48,7 +48,8 @@ class LocalEngine:
         self._images = images
         self._image_format: ImageFormat = image_format
         roles = LoadedRoles(configs)
-        self._bench = Bench(roles, images, image_format, in_thread)
+        self._crunch = CrunchThreads(usable_cores())
+        self._bench = Bench(roles, images, image_format, self._crunch)
         self._on_loop = {role for role in configs if _placement(roles.backend(role)) == "io"}
         computing = [config for role, config in configs.items() if role not in self._on_loop]
         self._processes = processes or max([config.workers or 0 for config in computing] + [usable_cores()])
@@ -123,6 +124,7 @@ class LocalEngine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._crunch.close()
         if self._pool is not None:
             self._pool.shutdown(wait=error is None, cancel_futures=True)
 

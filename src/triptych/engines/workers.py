@@ -17,7 +17,7 @@ from triptych.errors import RecipeError
 from triptych.ledger.images import ImageStore
 from triptych.mining.jobs import Bench, Done, Job, in_place, perform
 from triptych.pixels.picture import ImageFormat
-from triptych.records import RoleName
+from triptych.records import RoleName, Spec
 from triptych.roles import Backend, RoleConfig
 
 METHODS: Mapping[RoleName, str] = {
@@ -61,12 +61,19 @@ class LoadedRoles:
     def __init__(self, configs: Mapping[RoleName, RoleConfig]) -> None:
         self._configs = configs
         self._loaded: dict[RoleName, Backend] = {}
+        self._specs: dict[RoleName, Spec] = {}
 
     def backend(self, role: RoleName) -> Backend:
         """The back end that fills a role."""
         if role not in self._loaded:
             self._loaded[role] = load_backend(self._configs[role])
         return self._loaded[role]
+
+    def spec(self, role: RoleName) -> Spec:
+        """What determines its answers."""
+        if role not in self._specs:
+            self._specs[role] = self.backend(role).spec
+        return self._specs[role]
 
     def price(self, role: RoleName) -> float | None:
         """Price of one call, where the recipe gives it."""

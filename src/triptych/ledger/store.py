@@ -40,7 +40,8 @@ from triptych.records import (
 F = TypeVar("F", Spec, Brief, Scene, Edit, Source, Attempt, Pair, Derivation, Signal, Verdict, Call)
 
 _ROWS_AT_ONCE = 5_000
-_VALUES: Final = {record: attrgetter(*table.c.keys()) for record, table in schema.TABLES.items()}
+_COLUMNS: Final = {record: tuple(table.c.keys()) for record, table in schema.TABLES.items()}
+_VALUES: Final = {record: attrgetter(*columns) for record, columns in _COLUMNS.items()}
 
 
 class Ledger:
@@ -84,7 +85,7 @@ class Ledger:
         batches: dict[type[Fact], list[dict[str, Any]]] = {}
         for fact in facts:
             record = type(fact)
-            row = dict(zip(schema.TABLES[record].c.keys(), _VALUES[record](fact), strict=True))
+            row = dict(zip(_COLUMNS[record], _VALUES[record](fact), strict=True))
             batches.setdefault(record, []).append(row)
         if not batches:
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
@@ -212,6 +213,9 @@ class Roles(Protocol):
     def backend(self, role: RoleName) -> object:
         """The back end that fills a role, loaded on first use."""
 
+    def spec(self, role: RoleName) -> Spec:
+        """What determines that back end's answers."""
+
     def price(self, role: RoleName) -> float | None:
         """Price of one call, where the recipe gives it."""
 
@@ -285,7 +289,7 @@ def _outcome(failure: CallFailed) -> Outcome:
 def _spec(job: Job, bench: Bench) -> Spec:
     if isinstance(job, CheckJob):
         return CHECKS_SPEC
-    return importer_spec(job) if isinstance(job, ImportJob) else _backend(bench, job.role).spec
+    return importer_spec(job) if isinstance(job, ImportJob) else bench.roles.spec(job.role)
 
 
 def _backend(bench: Bench, role: RoleName) -> Writer | Painter | Editor | Judge:
@@ -306,7 +310,7 @@ async def _made(job: Job, spec: Spec, bench: Bench, started: float) -> tuple[tup
             seconds = time.perf_counter() - started
             return await bench.crunch(lambda: _store_source(job, spec, picture, bench)), seconds
         case EditJob():
-            source = await _load(job.source_image, bench)
+            (source,) = await _load(bench, job.source_image)
             picture = await _edit(job, source, bench)
             seconds = time.perf_counter() - started
             return await bench.crunch(lambda: _store_attempt(job, spec, source, picture, bench)), seconds
@@ -317,8 +321,9 @@ async def _made(job: Job, spec: Spec, bench: Bench, started: float) -> tuple[tup
     return facts, time.perf_counter() - started
 
 
-async def _load(image: str, bench: Bench) -> Picture:
-    return await bench.crunch(lambda: Picture.from_encoded(bench.images.get(image)))
+async def _load(bench: Bench, *images: str) -> list[Picture]:
+    """Pictures by name, decoded only if somebody looks."""
+    return await bench.crunch(lambda: [Picture.from_encoded(bench.images.get(image)) for image in images])
 
 
 def _only(answers: Answered[T]) -> T:
@@ -359,7 +364,7 @@ async def _write(job: WriteJob, bench: Bench) -> tuple[Fact, ...]:
 
 async def _describe(job: DescribeJob, bench: Bench) -> tuple[Fact, ...]:
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
-    picture = await _load(job.image, bench)
+    (picture,) = await _load(bench, job.image)
     request = PhotographRequest(job.seed, picture, job.edits, job.categories)
     draft = _only(await writer.describe([request]))
     edits = _edits(job.scene_id, draft, job.edits)
@@ -444,12 +449,13 @@ def _check(job: CheckJob, bench: Bench) -> tuple[Fact, ...]:
 async def _judge(job: JudgeJob, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
     judge: Judge = _backend(bench, job.role)  # type: ignore[assignment]
     questions = QUESTIONS[job.role]
-    picture = await _load(job.image, bench)
     subject: SourceSubject | PairSubject
     if job.edited_image is None:
+        (picture,) = await _load(bench, job.image)
         subject = SourceSubject(picture, job.text)
     else:
-        subject = PairSubject(picture, job.text, await _load(job.edited_image, bench))
+        source, edited = await _load(bench, job.image, job.edited_image)
+        subject = PairSubject(source, job.text, edited)
     answers = _only(await judge.judge([JudgeRequest(subject, questions)]))
     if len(answers) != len(questions):
         raise ModelError("wrong_count", f"{len(answers)} answers to {len(questions)} questions")
@@ -504,6 +510,16 @@ async def in_place(work: Callable[[], T]) -> T:
     return work()
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """A `crunch` for the event loop: codecs and OpenCV release the interpreter lock."""
-    return await asyncio.to_thread(work)
+class CrunchThreads:
+    """A `crunch` for the event loop: codecs and OpenCV release the interpreter lock. One thread a core."""
+
+    def __init__(self, cores: int) -> None:
+        self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pixels")
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        """Do it on one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def close(self) -> None:
+        """Let go of the threads; what they are on is finished first."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
