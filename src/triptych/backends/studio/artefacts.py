@@ -152,8 +152,10 @@ def decoded(image: Array, rng: np.random.Generator) -> Array:
     tint = np.asarray(rng.standard_normal((5, 5, 3)) * 0.004, np.float32)
     spread_tint = np.asarray(cv2.resize(tint, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
     noise = rng.standard_normal((height, width), dtype=np.float32) * np.float32(rng.uniform(0.002, 0.005))
-    soft = image + (blur(image, 0.6) - image) * np.float32(softness)
-    return np.clip(soft + spread_tint + noise[..., None], 0, 1)
+    soft = np.asarray(cv2.addWeighted(image, 1 - softness, blur(image, 0.6), softness, 0), np.float32)
+    soft += spread_tint
+    soft += noise[..., None]
+    return np.clip(soft, 0, 1, out=soft)
 
 
 def lost_detail(before: Array, after: Array) -> float:

@@ -23,6 +23,7 @@ from triptych.backends.studio.artefacts import (
     visible_share,
 )
 from triptych.backends.studio.canvas import Array
+from triptych.backends.studio.edits import LOCAL_OPERATIONS
 from triptych.backends.studio.flaws import SLIPS, chance_of_good
 from triptych.backends.studio.scene import Scene
 from triptych.backends.studio.subjects import PhotographSubject, StudioSubject, Version
@@ -31,6 +32,7 @@ from triptych.backends.studio.truth import Truth, truth_from
 Subject = StudioSubject | PhotographSubject
 
 LEAST_VISIBLE: Final = 0.0012  # share of the frame: what changes less isn't seen
+LEAST_OF_WHOLE: Final = 0.015  # the same, for an edit of the whole picture
 PLAIN: Final = 0.012  # share of the frame: a flaw that wide is as plain as can be
 SECOND_SHARE: Final = 0.2  # of the flawed attempts: those that are damaged as well
 SLIGHT_SHARE: Final = 0.4  # of the good attempts: those with damage that nobody would notice
@@ -56,7 +58,8 @@ def attempt(subject: Subject, rng: np.random.Generator, rate: str, difficulty: f
         _ = subject.clean  # wanted in full anyway: the small one is then made from it
     asked = 0.0 if subject.all_missing else visible_share(shrunk(subject.source), subject.clean_small)
     flaws: list[tuple[str, float]] = []
-    if asked < LEAST_VISIBLE:
+    local = subject.plan.operation in LOCAL_OPERATIONS | {"composite"}
+    if asked < (LEAST_VISIBLE if local else LEAST_OF_WHOLE):
         version = _nothing_to_do(subject, rng, flaws)
     elif good:
         version = subject.clean
@@ -67,6 +70,8 @@ def attempt(subject: Subject, rng: np.random.Generator, rate: str, difficulty: f
         version = _spoilt(subject, rng, flaws)
     if subject.missing and not subject.all_missing and not {"ignored", "half"} & {name for name, _ in flaws}:
         flaws.append(("half", 1.0))
+    if subject.hides and not {"trivial", "ignored", "lost"} & {name for name, _ in flaws}:
+        flaws.append(("lost", subject.hides))
     doubt = (float(rng.gamma(1.5, 0.09)), float(rng.gamma(1.5, 0.11)))
     measured = tuple((name, round(strength, 3)) for name, strength in flaws)
     return Outcome(decoded(version.image, rng), version.scene, truth_from(measured, doubt))

@@ -18,6 +18,8 @@ Size = tuple[int, int]  # width, height in px
 Box = tuple[float, float, float, float]  # left, top, right, bottom; fractions of the frame
 
 TRIES = 48
+LARGEST = 1.25  # times the natural size, where few things share the frame
+TALLEST = 0.56
 MARGIN = 0.02
 CROWDED = 1.5  # summed widths, in frame widths, from which on things are drawn smaller
 COLUMNS: dict[Place, tuple[float, float]] = {
@@ -50,6 +52,12 @@ def overlap(first: Box, second: Box) -> float:
     return across * down / max(min(areas), 1e-6)
 
 
+def worst_overlap(scene: Scene, size: Size) -> float:
+    """The largest overlap of two things on the ground."""
+    boxes = [box_of(thing, size) for thing in scene.things if thing.ground is None]
+    return max((overlap(a, b) for index, a in enumerate(boxes) for b in boxes[:index]), default=0.0)
+
+
 def lay_out(wish: Wish, seed: int, size: Size) -> Scene:
     """A scene that fulfils the wish, laid out by this seed for this size (width, height in px)."""
     rng = generator(seed, "layout")
@@ -65,10 +73,10 @@ def lay_out(wish: Wish, seed: int, size: Size) -> Scene:
         degradation_strength=float(rng.uniform(0.5, 0.8)) if wish.degradation else 0.0,
     )
     by_size = sorted(range(len(wish.things)), key=lambda index: -KINDS[wish.things[index].kind].height)
-    shrink = _crowding(wish.things, size)
+    zoom = _crowding(wish.things, size)
     placed: dict[int, Thing] = {}
     for index in by_size:
-        thing = place_thing(scene, wish.things[index], f"t{index + 1}", seed, size, shrink)
+        thing = place_thing(scene, wish.things[index], f"t{index + 1}", seed, size, zoom)
         placed[index] = thing
         scene = replace(scene, things=(*scene.things, thing))
     return replace(scene, things=tuple(placed[index] for index in sorted(placed)))
@@ -78,11 +86,11 @@ def _crowding(things: tuple[Description, ...], size: Size) -> float:
     width, height = size
     across = (height / width) ** 0.5
     total = sum(KINDS[thing.kind].height * aspect(thing.kind) * across for thing in things)
-    return float(min(1.0, max(0.6, (CROWDED / max(total, 1e-6)) ** 0.6)))
+    return float(min(LARGEST, max(0.6, (CROWDED / max(total, 1e-6)) ** 0.6)))
 
 
 def place_thing(
-    scene: Scene, described: Description, name: str, seed: int, size: Size, shrink: float = 1.0
+    scene: Scene, described: Description, name: str, seed: int, size: Size, zoom: float = 1.1
 ) -> Thing:
     """The described thing at the freest of some random places that fit its description."""
     rng = generator(seed, "place", described.kind, name)
@@ -91,7 +99,7 @@ def place_thing(
     best: Thing | None = None
     least = float("inf")
     for _ in range(TRIES):
-        thing = _try(scene, described, name, rng, ground, size, shrink)
+        thing = _try(scene, described, name, rng, ground, size, zoom)
         box = box_of(thing, size)
         cost = sum(overlap(box, other) for other in taken)
         if cost < least - 0.02:
@@ -109,7 +117,7 @@ def _try(
     rng: np.random.Generator,
     ground: Stage,
     size: Size,
-    shrink: float,
+    zoom: float,
 ) -> Thing:
     kind = KINDS[described.kind]
     width, height = size
@@ -117,7 +125,7 @@ def _try(
     depth = float(rng.uniform(*DEPTHS.get(described.place or "left", (0.0, 1.0))))
     foot = ground.ground_far + (ground.ground_near - ground.ground_far) * depth
     scale = ground.scale_far + (ground.scale_near - ground.scale_far) * depth
-    tall = kind.height * shrink * float(rng.uniform(0.92, 1.08))
+    tall = kind.height * zoom * float(rng.uniform(0.92, 1.08))
     shadow: float | None = None
     if ground.floating:
         foot = float(rng.uniform(0.3, 0.93))
@@ -128,7 +136,7 @@ def _try(
         tall *= 0.8 * scale
     else:
         tall *= scale
-    tall = min(tall, (foot - MARGIN) * height / side)
+    tall = min(tall, TALLEST, (foot - MARGIN) * height / side, 0.9 * width / side / aspect(kind.key))
     half = tall * aspect(kind.key) * side / width / 2
     x = _column(described, scene, rng)
     low, high = half + MARGIN, 1 - half - MARGIN

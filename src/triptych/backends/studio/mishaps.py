@@ -160,9 +160,11 @@ def _overlap(rng: np.random.Generator, scene: Scene, wish: Wish, size: Size) -> 
     if len(standing) < 2:
         return None
     first, second = (standing[int(i)] for i in rng.choice(len(standing), 2, replace=False))
+    if second.height > first.height:
+        first, second = second, first
     half = first.height * aspect(first.kind) * (size[1] / size[0]) ** 0.5 / 2
-    x = first.x + half * float(rng.uniform(-0.45, 0.45))
-    moved = replace(second, x=x, y=first.y + float(rng.uniform(-0.006, 0.006)))
+    x = first.x + half * float(rng.uniform(-0.5, 0.5))
+    moved = replace(second, x=x, y=first.y + float(rng.uniform(0.001, 0.008)))  # the smaller in front
     covered = overlap(box_of(first, size), box_of(moved, size))
     return (_with(scene, second, moved), min(1.0, covered)) if covered > 0.45 else None
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from triptych.backends.studio.canvas import generator, to_uint8
-from triptych.backends.studio.layout import lay_out
+from triptych.backends.studio.layout import lay_out, worst_overlap
 from triptych.backends.studio.mishaps import MISHAPS, spoil
 from triptych.backends.studio.prompts import Wish
 from triptych.backends.studio.render import render
@@ -17,6 +17,8 @@ from triptych.errors import CallFailed, Refused
 from triptych.pixels.picture import Picture
 from triptych.records import Spec, hash_bytes
 from triptych.roles import Answered, BackendSettings, PaintRequest, Placement, RoleConfig, spec_of
+
+CROWDED_OUT = 0.6  # share of a thing's box: a layout that covers more of it looks wrong, whatever was meant
 
 
 class StudioPainter:
@@ -56,6 +58,9 @@ class StudioPainter:
 def paint_scene(wish: Wish, seed: int, size: tuple[int, int]) -> tuple[Scene, SourceTruth]:
     """The scene that this seed makes of a wish, flaws and all, with what is true of it."""
     scene, flaws = spoil(generator(seed, "mishaps"), lay_out(wish, seed, size), wish, size)
+    crowding = worst_overlap(scene, size)
+    if crowding > CROWDED_OUT and not flaws:
+        flaws = (("overlap", round(crowding, 3)),)
     return scene, SourceTruth(
         shows_prompt=not any(MISHAPS[name].against_prompt for name, _ in flaws),
         looks_right=all(MISHAPS[name].against_prompt for name, _ in flaws),

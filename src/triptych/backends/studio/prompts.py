@@ -87,7 +87,7 @@ PLACE_WORDS: Final[MappingProxyType[Place, tuple[str, ...]]] = MappingProxyType(
 
 SETTING_WORDS: Final[MappingProxyType[Setting, tuple[str, ...]]] = MappingProxyType(
     {
-        "meadow": ("in a flowering meadow", "in a grassy meadow with distant hills", "out in a green meadow"),
+        "meadow": ("in a wide meadow", "in a meadow with distant hills", "out in a meadow"),
         "beach": ("on a sandy beach", "on a beach by the sea", "at the seaside"),
         "lake": ("at a mountain lake", "on the shore of a mountain lake", "by a calm mountain lake"),
         "desert": ("in the desert", "among rolling desert dunes", "in a sandy desert"),

@@ -17,12 +17,13 @@ from triptych.backends.studio.edits import DEGRADATION_STRENGTH, EditPlan, apply
 from triptych.backends.studio.flaws import SLIPS, flaws_in_order, other_plan, touched
 from triptych.backends.studio.grade import grade
 from triptych.backends.studio.layout import Size, box_of
-from triptych.backends.studio.render import outlines, render
+from triptych.backends.studio.render import outlines, render, render_masks
 from triptych.backends.studio.scene import Degradation, Grade, Scene, Style, Weather
 from triptych.backends.studio.styles import stylise
 from triptych.backends.studio.weather import weather_over
 from triptych.errors import Refused
 
+HIDING: Final = frozenset({"add", "replace", "resize", "composite"})
 CHANGED: Final = (0.02, 0.055)  # difference, 0..1, from which on a pixel near the edit is drawn anew
 
 
@@ -58,6 +59,19 @@ class StudioSubject:
     def all_missing(self) -> bool:
         """Whether there is nothing at all to edit."""
         return self.missing == len(self.plan.parts or (self.plan,))
+
+    @cached_property
+    def hides(self) -> float:
+        """How much of another thing vanishes behind what is added or grows: 0 up to a half."""
+        after = apply_plan(self.scene, self.plan, self.size)
+        if self.plan.operation not in HIDING or after.setting != self.scene.setting:
+            return 0.0
+        size = (max(16, self.size[0] // 8), max(16, self.size[1] // 8))
+        old = {name: float(mask.sum()) for name, mask in render_masks(self.scene, *size).items()}
+        new = {name: float(mask.sum()) for name, mask in render_masks(after, *size).items()}
+        others = old.keys() & new.keys() - touched(self.scene, after)
+        share = max((1 - new[name] / max(old[name], 1e-6) for name in others), default=0.0)
+        return round(share, 3) if share > 0.5 else 0.0
 
     @cached_property
     def clean(self) -> Version:
@@ -126,6 +140,7 @@ class PhotographSubject:
     """A picture that nothing is known of: only edits of the whole."""
 
     missing = 0
+    hides = 0.0
     all_missing = False
     scene = None
 

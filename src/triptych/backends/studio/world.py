@@ -52,10 +52,9 @@ class WorldStore:
         self.path = path
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Switching to WAL doesn't wait for other processes as everything after it does.
-            with FileLock(f"{path}.lock"), self._open() as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.executescript(_SCHEMA)
+            with FileLock(f"{path}.lock"):
+                if not path.exists():
+                    _create(path)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -152,6 +151,16 @@ class WorldStore:
         with self._open() as connection:
             row = connection.execute(query, values).fetchone()
         return None if row is None else orjson.loads(row[0])
+
+
+def _create(path: Path) -> None:
+    """Made aside and then renamed: no other process ever meets a store without its tables."""
+    aside = path.with_name(f"{path.name}.new")
+    aside.unlink(missing_ok=True)
+    with closing(sqlite3.connect(aside)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(_SCHEMA)
+    aside.replace(path)
 
 
 def _text(record: Any) -> str:
