@@ -1,0 +1,1 @@
+"""Parts of scripts/train_studio_judge.py: the studio's judge made anew, from attempts to the shipped file."""

@@ -1,0 +1,216 @@
+"""How well the judges do, against the truth: the figures of the card, computed and never typed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from studio_judge.learn import Row, fold_of
+from triptych.backends.studio.truth import UNSEEN_FLAWS, UNSEEN_SETTINGS
+
+Target = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+THRESHOLDS: Final = (4.0, 4.1, 4.2, 4.3, 4.4, 4.5, 4.6, 4.7)
+
+
+def unseen_setting(row: Row) -> bool:
+    """Whether the pair shows a reserved setting, before or after."""
+    scenes = [row["scene"], row.get("source_scene", row["scene"])]
+    return any(scene["setting"] in UNSEEN_SETTINGS for scene in scenes)
+
+
+def unseen_flaw(row: Row) -> bool:
+    """Whether one of the flaws is reserved."""
+    return any(kind in UNSEEN_FLAWS for kind, _ in row["truth"]["flaws"])
+
+
+def validator_report(rows: Sequence[Row], predicted: dict[str, Target], threshold: float) -> dict[str, Any]:
+    """Every figure of the validator, on all rows and on seen and unseen ones apart."""
+    unseen = np.array([unseen_flaw(row) or unseen_setting(row) for row in rows])
+    parts = {
+        "all": np.ones(len(rows), np.bool_),
+        "seen": ~unseen,
+        "unseen_flaws": np.array([unseen_flaw(row) for row in rows]),
+        "unseen_settings": np.array([unseen_setting(row) for row in rows]),
+    }
+    return {
+        name: _figures(rows, predicted, mask, threshold) for name, mask in parts.items() if mask.any()
+    } | {
+        "by_flaw": _by_flaw(rows, predicted, threshold),
+        "by_category": _by_category(rows, predicted, threshold),
+        "selected_by_threshold": {str(t): selected(rows, predicted, t) for t in THRESHOLDS},
+    }
+
+
+def _figures(
+    rows: Sequence[Row], predicted: dict[str, Target], mask: Flags, threshold: float
+) -> dict[str, Any]:
+    part = [row for row, kept in zip(rows, mask, strict=True) if kept]
+    good = np.array([row["good"] for row in part])
+    a, b = predicted["score_adherence"][mask], predicted["score_aesthetics"][mask]
+    accepted = (a >= threshold) & (b >= threshold)
+    figures: dict[str, Any] = {"n": len(part), "base_rate": _r(good.mean())}
+    for axis, score in (("adherence", a), ("aesthetics", b)):
+        truth = np.array([row["truth"][axis] for row in part])
+        figures[axis] = {
+            "spearman": _r(spearmanr(score, truth).statistic),
+            "mae": _r(np.abs(score - truth).mean()),
+        }
+    if 0 < good.sum() < len(good):
+        figures["auc_really_good"] = _r(roc_auc_score(good, np.minimum(a, b)))
+    figures["at_threshold"] = _gate(good, accepted)
+    return figures
+
+
+def _gate(good: Flags, accepted: Flags) -> dict[str, Any]:
+    hits = int((good & accepted).sum())
+    return {
+        "accepted": int(accepted.sum()),
+        "precision": _r(hits / accepted.sum()) if accepted.any() else None,
+        "recall": _r(hits / good.sum()) if good.any() else None,
+    }
+
+
+def selected(rows: Sequence[Row], predicted: dict[str, Target], threshold: float) -> dict[str, Any]:
+    """The best accepted attempt of each (source, instruction): how many, and how many are really good."""
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        groups[row["source"], row["instruction"]].append(number)
+    a, b = predicted["score_adherence"], predicted["score_aesthetics"]
+    picks, possible = [], 0
+    for members in groups.values():
+        possible += any(rows[i]["good"] for i in members)
+        able = [i for i in members if a[i] >= threshold and b[i] >= threshold]
+        if able:
+            picks.append(max(able, key=lambda i: a[i] * b[i]))
+    good = sum(rows[i]["good"] for i in picks)
+    return {
+        "groups": len(groups),
+        "attempts_each": _r(len(rows) / max(1, len(groups))),
+        "n": len(picks),
+        "precision": _r(good / len(picks)) if picks else None,
+        "recall": _r(good / possible) if possible else None,
+    }
+
+
+def _by_flaw(rows: Sequence[Row], predicted: dict[str, Target], threshold: float) -> dict[str, Any]:
+    """For the worst flaw of each bad attempt: the share let through, and AUC against the good ones."""
+    worst = np.array([row["truth"]["flaws"][0][0] if row["truth"]["flaws"] else "none" for row in rows])
+    good = np.array([row["good"] for row in rows])
+    lowest = np.minimum(predicted["score_adherence"], predicted["score_aesthetics"])
+    result: dict[str, Any] = {}
+    for kind in sorted(set(worst) - {"none"}):
+        of = (worst == kind) & ~good
+        if of.sum() < 5:
+            continue
+        both = of | good
+        result[kind] = {
+            "n": int(of.sum()),
+            "seen_in_training": kind not in UNSEEN_FLAWS,
+            "passed": _r((lowest[of] >= threshold).mean()),
+            "auc": _r(roc_auc_score(good[both], lowest[both])),
+        }
+    return result
+
+
+def _by_category(rows: Sequence[Row], predicted: dict[str, Target], threshold: float) -> dict[str, Any]:
+    categories = np.array([row["category"] for row in rows])
+    good = np.array([row["good"] for row in rows])
+    lowest = np.minimum(predicted["score_adherence"], predicted["score_aesthetics"])
+    return {
+        name: {"n": int((categories == name).sum()), "base_rate": _r(good[categories == name].mean())}
+        | _gate(good[categories == name], lowest[categories == name] >= threshold)
+        for name in sorted(set(categories))
+    }
+
+
+def soft_report(
+    rows: Sequence[Row], predicted: dict[str, Target], bounds: tuple[float, float, float, float]
+) -> dict[str, Any]:
+    """What the soft filter keeps of the good attempts and drops of the bad."""
+    good = np.array([row["good"] for row in rows])
+    kept = (
+        (predicted["score_soft_adherence"] >= bounds[0])
+        & (predicted["score_soft_aesthetics"] >= bounds[1])
+        & (predicted["soft_unasked"] <= bounds[2])
+        & (predicted["soft_pleasing"] >= bounds[3])
+    )
+    lowest = np.minimum(predicted["score_soft_adherence"], predicted["score_soft_aesthetics"])
+    return {
+        "bounds": dict(
+            zip(
+                ("soft_adherence", "soft_aesthetics", "soft_unasked_change", "soft_pleasing"),
+                bounds,
+                strict=True,
+            )
+        ),
+        "good_kept": _r(kept[good].mean()),
+        "bad_dropped": _r(1 - kept[~good].mean()),
+        "auc_really_good": _r(roc_auc_score(good, lowest)),
+        "spearman_adherence": _r(
+            spearmanr(
+                predicted["score_soft_adherence"], [row["truth"]["adherence"] for row in rows]
+            ).statistic
+        ),
+        "spearman_aesthetics": _r(
+            spearmanr(
+                predicted["score_soft_aesthetics"], [row["truth"]["aesthetics"] for row in rows]
+            ).statistic
+        ),
+    }
+
+
+def screen_report(
+    rows: Sequence[Row], predicted: dict[str, Target], threshold: float = 0.5
+) -> dict[str, Any]:
+    """The screen against the painter's flaws."""
+    fit = np.array([row["truth"]["shows_prompt"] and row["truth"]["looks_right"] for row in rows])
+    lowest = np.minimum(predicted["screen_shows"], predicted["screen_right"])
+    passed = lowest >= threshold
+    kinds = sorted({kind for row in rows for kind, _ in row["truth"]["flaws"]})
+    result: dict[str, Any] = {"n": len(rows), "base_rate": _r(fit.mean()), "threshold": threshold}
+    result |= _gate(fit, passed) | {"auc": _r(roc_auc_score(fit, lowest))}
+    result["passed_by_flaw"] = {}
+    for kind in kinds:
+        of = np.array([any(k == kind for k, _ in row["truth"]["flaws"]) for row in rows])
+        result["passed_by_flaw"][kind] = {"n": int(of.sum()), "passed": _r(passed[of].mean())}
+    return result
+
+
+def three_statistics_auc(rows: Sequence[Row]) -> float:
+    """AUC of a logistic judge of mean |D|, luminance shift and Laplacian-energy ratio alone, out of fold."""
+    x = np.array(
+        [[row["soft"]["small_mean"], row["soft"]["tone_light"], row["soft"]["small_detail"]] for row in rows]
+    )
+    good = np.array([row["good"] for row in rows])
+    judge = make_pipeline(StandardScaler(), LogisticRegression())
+    chance = cross_val_predict(
+        judge, x, good, groups=[fold_of(row) for row in rows], cv=_Folds(rows), method="predict_proba"
+    )
+    return _r(roc_auc_score(good, chance[:, 1]))
+
+
+class _Folds:
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.fold = np.array([fold_of(row) for row in rows])
+
+    def get_n_splits(self, *_: object) -> int:
+        return len(set(self.fold))
+
+    def split(self, *_: object, **__: object) -> Any:
+        for fold in sorted(set(self.fold)):
+            yield np.flatnonzero(self.fold != fold), np.flatnonzero(self.fold == fold)
+
+
+def _r(value: float) -> float:
+    return round(float(value), 3)
