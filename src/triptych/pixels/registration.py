@@ -22,12 +22,12 @@ Points = npt.NDArray[np.float64]  # n × 2, x and y
 WORKING_PIXELS = 512 * 512
 
 _CELL = 11  # pixels at half the working size: one corner at most is taken from each cell
-_WINDOW = 15  # pixels that a corner is followed with
+_WINDOW = 13  # pixels that a corner is followed with
 _PYRAMID_LEVELS = 2
-_SMOOTHING = 1.0  # pixels, standard deviation
+_SMOOTHING = 3  # pixels, side of the mean that the finest detail is taken out by
 _CONTRAST = 20.0  # of 255: standard deviation that both pictures are brought to
 _LEAST_CORNER = 2e-4  # smallest eigenvalue of the structure tensor; sensor noise lies under it
-_MOST_CORNERS = 180
+_MOST_CORNERS = 120
 _LEAST_AGREEING = 16
 _LEAST_AGREEING_SHARE = 0.3
 _RANSAC_DISTANCE = 0.7  # pixels at the working size
@@ -77,14 +77,19 @@ def register(source: Grey, edited: Grey, factor: int) -> Registration | Unregist
         None,
         winSize=(_WINDOW, _WINDOW),
         maxLevel=_PYRAMID_LEVELS,
-        criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 12, 0.005),
+        criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 10, 0.01),
     )
     followed = status.ravel() == 1
     before, after = corners[followed], found[followed]
     if len(before) < _LEAST_AGREEING:
         return Unregistered("too_little_unchanged")
     _, agree = cv2.estimateAffinePartial2D(
-        before, after, method=cv2.RANSAC, ransacReprojThreshold=_RANSAC_DISTANCE, maxIters=500
+        before,
+        after,
+        method=cv2.RANSAC,
+        ransacReprojThreshold=_RANSAC_DISTANCE,
+        maxIters=500,
+        refineIters=0,  # only who agrees is wanted: the fit is our own
     )
     agreeing = 0 if agree is None else int(agree.sum())
     if agreeing < _LEAST_AGREEING or agreeing < _LEAST_AGREEING_SHARE * len(corners):
@@ -101,15 +106,18 @@ def _fit(before: Points, after: Points, factor: int, agreeing: float) -> Registr
     place = before[:, 0] + 1j * before[:, 1]
     moved = (after[:, 0] + 1j * after[:, 1]) - place
     weights = np.ones(len(place))
-    for _ in range(4):
+    median = len(place) // 2
+    for _ in range(3):
         total = float(weights.sum())
         middle = (weights @ place) / total
-        spread = float(weights @ np.abs(place - middle) ** 2)
-        turn = (weights @ (np.conj(place - middle) * moved)) / spread
+        offset = place - middle
+        weighted = weights * offset.conj()
+        spread = float((weighted @ offset).real)
+        turn = (weighted @ moved) / spread
         shift = (weights @ moved) / total - turn * middle
         distance = np.abs(moved - shift - turn * place)
-        scale = 1.4826 * float(np.median(distance)) + 0.003
-        weights = np.clip(1 - (distance / (4 * scale)) ** 2, 0, None) ** 2
+        scale = 1.4826 * float(np.partition(distance, median)[median]) + 0.003
+        weights = (1 - np.minimum(distance / (4 * scale), 1) ** 2) ** 2
     variance = float(weights @ distance**2) / (2 * total - 4)  # of one coordinate
     zoom_error = sqrt(variance / spread)
     shift_error = sqrt(variance / total + abs(middle) ** 2 * variance / spread)
@@ -151,9 +159,9 @@ def _corners(grey: Grey) -> npt.NDArray[np.float32]:
 def _high_passed(grey: Grey) -> Grey:
     """Detail around mid-grey, at one contrast: slow changes of light and colour are taken out."""
     # The finest detail, aliased by the reduction, draws shifts towards whole pixels: it is taken out too.
-    fine = cv2.GaussianBlur(grey, (5, 5), _SMOOTHING)
+    fine = cv2.blur(grey, (_SMOOTHING, _SMOOTHING))
     slow = cv2.blur(grey, (31, 31))
-    contrast = float(cv2.meanStdDev(cv2.addWeighted(fine, 1.0, slow, -1.0, 128.0))[1][0, 0])
+    contrast = cv2.norm(fine, slow, cv2.NORM_L2) / sqrt(grey.size)
     # Night or fog lowers the contrast, and Lucas-Kanade takes what is weaker for what has moved.
     gain = min(max(_CONTRAST / max(contrast, 0.1), 0.5), 6.0)
     return np.asarray(cv2.addWeighted(fine, gain, slow, -gain, 128.0), dtype=np.uint8)

@@ -27,7 +27,7 @@ from triptych.pixels.low_level import Mask, change_mask, low_level
 from triptych.pixels.picture import Pixels
 from triptych.pixels.registration import Registration, register, working_factor
 
-REVISION: Final = "1"  # of everything that `measure` gives; changes when a value does
+REVISION: Final = "2"  # of everything that `measure` gives; changes when a value does
 
 _BLOCK = 8  # pixels: the side of the blocks that the outside of the edit is told apart by
 _LEAST_OUTSIDE = 0.05  # of the picture
@@ -85,27 +85,34 @@ def _drift(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float]:
 
 def _sharpness(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float]:
     """Mean positive Laplacian, edited over source: at full size, where softness shows; a few strips do."""
-    rows = outside.shape[0]
-    strip = min(_STRIP_BLOCKS, rows)
-    firsts = np.unique(np.linspace(0, rows - strip, _STRIPS).astype(int))
-    before = after = 0.0
-    pixels = 0
-    for first in firsts:
-        top, bottom = int(first) * _BLOCK, min((int(first) + strip) * _BLOCK, source.shape[0])
-        size = (source.shape[1], bottom - top)
-        kept: Mask = np.asarray(
-            cv2.resize(outside[first : first + strip], size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8
-        )
-        before += _detail(source[top:bottom], kept)
-        after += _detail(edited[top:bottom], kept)
-        pixels += cv2.countNonZero(kept)
+    rows, width = outside.shape[0], source.shape[1]
+    if rows <= _STRIPS * _STRIP_BLOCKS:
+        strips = [(0, rows)]
+    else:
+        firsts = np.linspace(0, rows - _STRIP_BLOCKS, _STRIPS).astype(int)
+        strips = [(int(first), int(first) + _STRIP_BLOCKS) for first in firsts]
+    spans = [(_BLOCK * first, min(_BLOCK * last, source.shape[0])) for first, last in strips]
+    blocks = np.concatenate([outside[first:last] for first, last in strips])
+    height = sum(bottom - top for top, bottom in spans)
+    kept = cv2.resize(blocks, (width, height), interpolation=cv2.INTER_NEAREST)
+    if len(strips) > 1:  # where one strip meets the next there is an edge that no picture has
+        seams = np.arange(_BLOCK * _STRIP_BLOCKS, height, _BLOCK * _STRIP_BLOCKS)
+        kept[seams - 1] = kept[seams] = 0
+    before, after = (_detail(each, spans, height, kept) for each in (source, edited))
+    pixels = cv2.countNonZero(kept)
     if not pixels or before / pixels < _LEAST_DETAIL:
         return {}
     return {"sharpness.ratio": after / before}
 
 
-def _detail(pixels: Pixels, kept: Mask) -> float:
-    edges = cv2.Laplacian(_grey(pixels), cv2.CV_8U, ksize=1)
+def _detail(pixels: Pixels, spans: list[tuple[int, int]], height: int, kept: npt.NDArray[np.uint8]) -> float:
+    """Sum of the positive Laplacian over the strips, laid one under the other."""
+    grey = np.empty((height, pixels.shape[1]), np.uint8)
+    at = 0
+    for top, bottom in spans:
+        cv2.cvtColor(pixels[top:bottom], cv2.COLOR_RGB2GRAY, dst=grey[at : at + bottom - top])
+        at += bottom - top
+    edges = cv2.Laplacian(grey, cv2.CV_8U, ksize=1)
     return float(cv2.sumElems(cv2.bitwise_and(edges, kept))[0])
 
 
