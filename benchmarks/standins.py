@@ -72,9 +72,9 @@ def textured(width: int, height: int) -> Pixels:
     rng = np.random.default_rng(0)
     layers = [
         np.kron(rng.normal(0, 1, (height // s + 1, width // s + 1, 3)), np.ones((s, s, 1)))[:height, :width]
-        for s in (4, 16, 64)
+        for s in (2, 4, 16, 64)
     ]
-    picture = 128 + 4 * layers[0] + 12 * layers[1] + 30 * layers[2]
+    picture = 128 + 5.3 * layers[0] + 4 * layers[1] + 12 * layers[2] + 30 * layers[3]
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 

@@ -85,6 +85,7 @@ class LoadedRoles:
 
 
 _bench: Bench | None = None
+_runner = asyncio.Runner()  # one event loop for all of a worker's jobs
 
 
 def start_worker(
@@ -104,7 +105,7 @@ def start_worker(
 def work(job: Job, number: int) -> Done:
     """Do a job in this process."""
     assert _bench is not None  # noqa: S101  (the pool ran start_worker)
-    return asyncio.run(perform(job, number, _bench))
+    return _runner.run(perform(job, number, _bench))
 
 
 def warm(roles: tuple[RoleName, ...]) -> None:
