@@ -86,7 +86,7 @@ def smeared(image: Array, rng: np.random.Generator, amount: float) -> Array:
         x, y = rng.uniform(0.12, 0.88) * width, rng.uniform(0.15, 0.9) * height
         radius = (0.06 + 0.09 * amount * rng.random()) * side
         away = np.hypot(canvas.x - np.float32(x), canvas.y - np.float32(y)) / np.float32(radius)
-        patch = smoothstep(1.1, 0.6, away + (cloud(image, rng, 8) - np.float32(0.5)) * np.float32(1.2))
+        patch = smoothstep(1.15, 0.45, away + (cloud(image, rng, 8) - np.float32(0.5)) * np.float32(2.4))
         manner = int(rng.integers(3))
         if manner == 0:
             reach = np.float32((0.05 + 0.06 * amount) * side)
@@ -96,7 +96,8 @@ def smeared(image: Array, rng: np.random.Generator, amount: float) -> Array:
                 cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.float32
             )
         elif manner == 1:
-            colour = np.asarray(rng.uniform(0.1, 0.9, 3), np.float32)
+            own = image.mean(axis=(0, 1))
+            colour = np.asarray(own + (rng.uniform(0.1, 0.9, 3) - own) * 0.6, np.float32)
             other = image * np.float32(0.7 - 0.35 * amount) + colour * np.float32(0.3 + 0.35 * amount)
         else:
             mush = triple(cloud(image, rng, 64) - np.float32(0.5)) * np.float32(0.25 * amount)

@@ -56,7 +56,7 @@ def attempt(subject: Subject, rng: np.random.Generator, rate: str, difficulty: f
     good = bool(rng.random() < chance_of_good(rate, subject.plan.operation, difficulty))
     if good and not subject.all_missing:
         _ = subject.clean  # wanted in full anyway: the small one is then made from it
-    asked = 0.0 if subject.all_missing else visible_share(shrunk(subject.source), subject.clean_small)
+    asked = 0.0 if subject.all_missing else _asked(subject)
     flaws: list[tuple[str, float]] = []
     local = subject.plan.operation in LOCAL_OPERATIONS | {"composite"}
     if asked < (LEAST_VISIBLE if local else LEAST_OF_WHOLE):
@@ -75,6 +75,13 @@ def attempt(subject: Subject, rng: np.random.Generator, rate: str, difficulty: f
     doubt = (float(rng.gamma(1.5, 0.09)), float(rng.gamma(1.5, 0.11)))
     measured = tuple((name, round(strength, 3)) for name, strength in flaws)
     return Outcome(decoded(version.image, rng), version.scene, truth_from(measured, doubt))
+
+
+def _asked(subject: Subject) -> float:
+    """The share of the frame that the perfect edit plainly changes."""
+    if subject.plan.operation in ("degrade", "restore"):  # grain and blocks are gone from a smaller picture
+        return visible_share(subject.source, subject.clean.image)
+    return visible_share(shrunk(subject.source), subject.clean_small)
 
 
 def _nothing_to_do(subject: Subject, rng: np.random.Generator, flaws: list[tuple[str, float]]) -> Version:

@@ -19,7 +19,7 @@ from triptych.backends.studio.edits import (
     apply_to,
 )
 from triptych.backends.studio.layout import Size
-from triptych.backends.studio.prompts import COLOURLESS, Description, Wish
+from triptych.backends.studio.prompts import UNCOLOURED, Description, Wish
 from triptych.backends.studio.proposals import values_for
 from triptych.backends.studio.scene import Scene, Thing
 from triptych.backends.studio.wishes import ALIKE, PLACEABLE, new_colours, pick
@@ -162,7 +162,7 @@ def _other_thing(
     rng: np.random.Generator, before: Scene, plan: EditPlan, thing: Description
 ) -> EditPlan | None:
     kind = KINDS[thing.kind]
-    if thing.colour is not None and before.style not in COLOURLESS and rng.random() < 0.5:
+    if thing.colour is not None and before.style not in UNCOLOURED and rng.random() < 0.5:
         colours = [c for c in new_colours(thing) if c != kind.natural_colour]
         return replace(plan, thing=replace(thing, colour=pick(rng, colours)))
     present = {KINDS[other.kind].noun for other in before.things} | {kind.noun}
@@ -214,7 +214,7 @@ def _collateral(rng: np.random.Generator, before: Scene, plan: EditPlan, size: S
         return None
     thing = pick(rng, others)
     colours = new_colours(Description(thing.kind, thing.colour))
-    if colours and before.style not in COLOURLESS and thing.material is None and rng.random() < 0.6:
+    if colours and before.style not in UNCOLOURED and thing.material is None and rng.random() < 0.6:
         return _swap(after, thing, replace(thing, colour=pick(rng, colours)))
     stand_in = _other_thing(rng, before, EditPlan("replace"), Description(thing.kind))
     if stand_in is None or stand_in.thing is None:

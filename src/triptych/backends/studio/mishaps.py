@@ -12,7 +12,7 @@ import numpy as np
 from triptych.backends.studio.artwork import aspect
 from triptych.backends.studio.catalogue import KINDS
 from triptych.backends.studio.layout import COLUMNS, Size, box_of, overlap, place_thing, third_of
-from triptych.backends.studio.prompts import COLOURLESS, Description, Wish
+from triptych.backends.studio.prompts import UNCOLOURED, Description, Wish
 from triptych.backends.studio.scene import Scene, Thing
 from triptych.backends.studio.wishes import new_colours, pick
 
@@ -87,7 +87,7 @@ def _wrong_colour(
 ) -> tuple[Scene, float] | None:
     del wish, size
     able = [thing for thing in scene.things if KINDS[thing.kind].recolourable and thing.material is None]
-    if scene.style in COLOURLESS or not able:
+    if scene.style in UNCOLOURED or not able:
         return None
     named = [thing for thing in able if thing.colour is not None]
     thing = pick(rng, named or able)

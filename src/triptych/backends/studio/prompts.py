@@ -18,6 +18,7 @@ PLACES: Final[tuple[Place, ...]] = get_args(Place)
 OUTDOORS: Final[frozenset[Setting]] = frozenset({"meadow", "beach", "lake", "desert", "forest", "city"})
 SEASONAL: Final[frozenset[Setting]] = frozenset({"meadow", "lake", "forest"})
 COLOURLESS: Final[frozenset[Style]] = frozenset({"sketch", "noir"})  # no colour survives them
+UNCOLOURED: Final[frozenset[Style]] = COLOURLESS | {"neon"}  # a thing's own colour can't be told in them
 
 
 @dataclass(frozen=True, slots=True)

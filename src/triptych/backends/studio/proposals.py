@@ -11,7 +11,15 @@ import numpy as np
 
 from triptych.backends.studio.catalogue import KINDS, MATERIALS, Kind
 from triptych.backends.studio.edits import EditPlan, Operation, apply_to_wish
-from triptych.backends.studio.prompts import COLOURLESS, OUTDOORS, SEASONAL, Description, Place, Wish
+from triptych.backends.studio.prompts import (
+    COLOURLESS,
+    OUTDOORS,
+    SEASONAL,
+    UNCOLOURED,
+    Description,
+    Place,
+    Wish,
+)
 from triptych.backends.studio.scene import (
     DEGRADATIONS,
     GRADES,
@@ -116,13 +124,13 @@ def _propose_replace(rng: np.random.Generator, wish: Wish, thing: Description) -
 
 def _propose_color(rng: np.random.Generator, wish: Wish, thing: Description) -> EditPlan | None:
     colours = new_colours(thing)
-    if wish.style in COLOURLESS or thing.material is not None or not colours:
+    if wish.style in UNCOLOURED or thing.material is not None or not colours:
         return None
     return EditPlan("color", target=_target(thing), value=pick(rng, colours))
 
 
 def _propose_material(rng: np.random.Generator, wish: Wish, thing: Description) -> EditPlan | None:
-    if wish.style in COLOURLESS | {"neon"} or thing.material is not None:
+    if wish.style in UNCOLOURED or thing.material is not None:
         return None
     own = OWN_MATERIALS.get(thing.kind, frozenset())
     return EditPlan(

@@ -11,10 +11,10 @@ import numpy as np
 
 from triptych.backends.studio.catalogue import COLOURS, KINDS, Kind, kinds_for
 from triptych.backends.studio.prompts import (
-    COLOURLESS,
     OUTDOORS,
     SEASONAL,
     STYLE_NAMES,
+    UNCOLOURED,
     Description,
     Place,
     Wish,
@@ -193,7 +193,7 @@ def new_kind(rng: np.random.Generator, wish: Wish, fits: Callable[[Kind], bool] 
 
 def describe(rng: np.random.Generator, wish: Wish, kind: Kind, *, odd: bool = False) -> Description:
     """A thing of this kind, at times with a colour or a material; `odd`: colours it never has are welcome."""
-    if wish.style in COLOURLESS:
+    if wish.style in UNCOLOURED:
         return Description(kind.key)
     if kind.key in FINE_MATERIALS and rng.random() < 0.2:
         return Description(kind.key, material=pick(rng, FINE_MATERIALS[kind.key]))
