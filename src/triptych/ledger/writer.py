@@ -11,19 +11,22 @@ from triptych.errors import WorkFailed
 from triptych.ledger.store import BAD_FACT, Ledger
 from triptych.records import Fact
 
+_GATHERING = 0.003  # seconds; a transaction costs as much as about forty rows
+
 _Submission = tuple[tuple[Fact, ...], "asyncio.Future[None]"]
 
 
 class GroupCommitter:
     """Records facts for the coroutines of one event loop, on a thread of its own.
 
-    While one transaction is being committed the next one gathers, so its size follows the load.
+    Facts gather for a moment, and on while a transaction is being committed, so its size follows the load.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._gathered: list[_Submission] = []
+        self._gathering: asyncio.TimerHandle | None = None
         self._committing: asyncio.Future[list[BaseException | None]] | None = None
         self._closed = False
 
@@ -36,13 +39,15 @@ class GroupCommitter:
             raise WorkFailed("the ledger is closed")
         done = asyncio.get_running_loop().create_future()
         self._gathered.append((tuple(facts), done))
-        if self._committing is None:
-            self._commit_gathered()
+        if self._committing is None and self._gathering is None:
+            self._gather()
         await done
 
     async def close(self) -> None:
         """Wait for everything submitted, then stop the thread. The ledger stays open."""
         self._closed = True
+        if self._gathering is not None:
+            self._commit_gathered()
         while self._committing is not None:
             await asyncio.wait([self._committing])
             await asyncio.sleep(0)  # lets `_settle`, called back by the same future, start the next group
@@ -54,7 +59,16 @@ class GroupCommitter:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def _gather(self) -> None:
+        if self._closed:
+            self._commit_gathered()
+        else:
+            self._gathering = asyncio.get_running_loop().call_later(_GATHERING, self._commit_gathered)
+
     def _commit_gathered(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         group, self._gathered = self._gathered, []
         loop = asyncio.get_running_loop()
         self._committing = loop.run_in_executor(
@@ -67,7 +81,7 @@ class GroupCommitter:
     ) -> None:
         self._committing = None
         if self._gathered:
-            self._commit_gathered()
+            self._gather()
         bug = committed.exception()
         errors = [bug] * len(group) if bug else committed.result()
         for (_, done), error in zip(group, errors, strict=True):
