@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: mine dev test lint types layers unit bench lock clean
+.PHONY: mine dev test test-slow lint types layers unit bench lock clean
 
 mine: $(VENV)/core.stamp
 	$(BIN)/triptych mine recipes/quickstart.yaml
@@ -37,7 +37,11 @@ layers: dev
 	$(BIN)/lint-imports
 
 unit: dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# The suites that take long: statistics over many pictures, the whole quickstart.
+test-slow: dev
+	$(BIN)/python -m pytest -m slow
 
 bench: dev
 	$(BIN)/python benchmarks/loop.py

@@ -15,6 +15,8 @@ from triptych.pixels.picture import ImageFormat
 from triptych.records import Json
 from triptych.validator.rule import Rule
 
+_SHIPPED = Path(__file__).with_name("recipes")  # in a wheel; in a clone they are at the top
+
 Policy = Literal["uniform", "best_of", "until_accepted"]
 
 
@@ -109,13 +111,20 @@ class Recipe(_Part):
 def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     """Read a recipe; `overrides` are `key=value` with dotted keys, values in YAML.
 
+    A bare name that is no file, like `quickstart`, is looked for among the recipes in the installed package.
+
     Raises RecipeError with one line for each mistake. A relative photograph folder is taken from the recipe's
     own folder.
     """
+    shipped = _SHIPPED / f"{path.name}.yaml"
+    if len(path.parts) == 1 and not path.exists() and shipped.exists():
+        path = shipped
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise RecipeError(f"no recipe at {path}; recipes that ship are in the folder recipes/") from None
+        raise RecipeError(
+            f"no recipe at {path}; give the path of one, or a name that ships, e.g. quickstart"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} can't be read as a recipe ({error}); give a YAML text file") from None
     return parse_recipe(text, overrides, origin=str(path), base=path.parent)

@@ -216,7 +216,7 @@ def three_statistics_auc(pairs: Sequence[MeasuredPair], images: ImageStore) -> f
     Mean absolute difference, change of mean brightness, change of fine detail, and their squares. Were it
     high, the flaws would be too glaring to measure anything by. None with fewer than 20 good or bad pairs.
     """
-    good = np.array([pair.truth.good for pair in pairs])
+    good = np.array([pair.truth.good for pair in pairs], dtype=bool)
     if min(good.sum(), (~good).sum()) < 20:
         return None
     statistics = np.array([_statistics(pair, images) for pair in pairs])

@@ -1,0 +1,106 @@
+"""Photographs through the whole loop: sources upright, edits that the studio can do to a photograph."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from triptych.runs import open_run
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REAL = REPOSITORY.parent / "shared/data/photos"
+CATEGORIES = {"style", "degrade", "color_correction", "weather"}
+
+
+def mine(out: Path, folder: Path, *sets: str) -> None:
+    words = [
+        word
+        for key in (f"photographs.folder={folder}", "megapixels=0.1", "edits_per_scene=2", "attempts=1", *sets)
+        for word in ("--set", key)
+    ]
+    command = [sys.executable, "-m", "triptych.cli.main", "mine", "recipes/photos.yaml", "--out", str(out)]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+
+
+def made_photographs(folder: Path) -> Path:
+    """A small set of our own: red above, blue below, in several containers and all orientations."""
+    folder.mkdir()
+    upright = np.zeros((90, 120, 3), np.uint8)
+    upright[:45] = (200, 30, 30)
+    upright[45:] = (30, 30, 200)
+    upright[:, :10] += np.random.default_rng(0).integers(0, 40, (90, 10, 3), dtype=np.uint8)
+    inverse = {
+        1: lambda a: a,
+        3: lambda a: np.rot90(a, 2),
+        6: lambda a: np.rot90(a, 1),
+        8: lambda a: np.rot90(a, -1),
+    }
+    for orientation, turn in inverse.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        turned = Image.fromarray(np.ascontiguousarray(turn(upright)))
+        turned.save(folder / f"turned_{orientation}.jpg", exif=exif, quality=95)
+    Image.fromarray(upright).save(folder / "plain.png")
+    Image.fromarray(upright).save(folder / "plain.webp", lossless=True)
+    return folder
+
+
+def test_made_photographs_come_out_upright_and_are_edited(tmp_path: Path) -> None:
+    mine(tmp_path / "run", made_photographs(tmp_path / "photographs"))
+    with open_run(tmp_path / "run") as run:
+        assert not run.owed()
+        assert run.view().funnel["attempts"] > 0
+        for slot in run.slots:
+            if slot.state is None:
+                assert slot.spent == "duplicate_scene"  # the PNG and the WebP show the same pixels
+                continue
+            assert {edit.category for edit in slot.state.edits} <= CATEGORIES
+            (source,) = slot.state.sources
+            assert source.source is not None
+            pixels = np.asarray(Image.open(run.images.path(source.source.image)))
+            height = pixels.shape[0]
+            assert pixels[: height // 3, :, 0].mean() > 150  # red above
+            assert pixels[-height // 3 :, :, 2].mean() > 150  # blue below
+        assert sum(slot.spent == "duplicate_scene" for slot in run.slots) == 1
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the photographs of ../shared/data are not here")
+def test_real_photographs_are_mined(tmp_path: Path) -> None:
+    mine(tmp_path / "run", REAL, "attempts=1", "edits_per_scene=1")
+    with open_run(tmp_path / "run") as run:
+        view = run.view()
+    files = [path for path in REAL.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")]
+    assert view.funnel["sources"] == len(files)
+    assert view.funnel["attempts"] > 0.9 * len(files)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the photographs of ../shared/data are not here")
+def test_the_orientation_set_comes_out_upright_all_of_it(tmp_path: Path) -> None:
+    mine(tmp_path / "run", REAL / "exif_orientation", "edits_per_scene=1")
+    with open_run(tmp_path / "run") as run:
+        shapes: dict[str, list[np.ndarray]] = {"landscape": [], "portrait": []}
+        for slot in run.slots:
+            assert slot.state is not None
+            source = slot.state.sources[0].source
+            assert source is not None
+            kind = "landscape" if source.width > source.height else "portrait"
+            small = Image.open(run.images.path(source.image)).convert("L").resize((24, 24))
+            shapes[kind].append(np.asarray(small, np.float32))
+    assert [len(pictures) for pictures in shapes.values()] == [8, 8]
+    for pictures in shapes.values():
+        for picture in pictures[1:]:
+            assert np.corrcoef(picture.ravel(), pictures[0].ravel())[0, 1] > 0.9
+
+
+def test_status_of_photographs_as_json(tmp_path: Path) -> None:
+    mine(tmp_path / "run", made_photographs(tmp_path / "photographs"))
+    command = [sys.executable, "-m", "triptych.cli.main", "status", str(tmp_path / "run"), "--json"]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert told["funnel"]["scenes"] == told["funnel"]["sources"] == told["funnel"]["screened"] == 5
