@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from triptych.engines.local import LocalEngine
@@ -45,7 +45,7 @@ class Run:
     plan: Plan
     configs: Mapping[RoleName, RoleConfig]
     ledger: Ledger
-    slots: list[Slot]
+    slots: list[Slot] = field(repr=False)  # asyncio shows the result of its main task: all facts, in words
 
     @property
     def images(self) -> ImageStore:

@@ -143,6 +143,7 @@ class Miner:
         """Do everything owed, within the budget. Raises WorkFailed where a role stays unreachable."""
         window = 2 * self._engine.slots()
         running: dict[asyncio.Task[None], Task] = {}
+        ended: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
         failure: BaseException | None = None
         try:
             while True:
@@ -150,10 +151,14 @@ class Miner:
                     task = self.scheduler.next()
                     if task is None:
                         break
-                    running[asyncio.create_task(self._chain(task))] = task
+                    chain = asyncio.create_task(self._chain(task))
+                    chain.add_done_callback(ended.put_nowait)
+                    running[chain] = task
                 if not running:
                     break
-                finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                finished = [await ended.get()]
+                while not ended.empty():
+                    finished.append(ended.get_nowait())
                 for chain in finished:
                     task = running.pop(chain)
                     if chain.exception() is None:
