@@ -21,12 +21,14 @@ from triptych.errors import InfrastructureError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.ledger.writer import GroupCommitter
 from triptych.mining.jobs import Bench, CrunchThreads, Done, Job, failed_call, perform
+from triptych.mining.recent import RecentImages
 from triptych.mining.state import Plan
 from triptych.pixels.picture import ImageFormat
 from triptych.records import Fact, RoleName
 from triptych.roles import Backend, RoleConfig
 
 _ENDPOINT_CALLS = 32  # calls at once to a role behind an endpoint, where the recipe doesn't say
+_RECENT_BYTES = 64_000_000  # of images kept at hand for the judges of what was just made
 _DEADLY = 4  # workers that may die on one job before it is called a bug of the back end
 
 
@@ -49,7 +51,7 @@ class LocalEngine:
         self._image_format: ImageFormat = image_format
         roles = LoadedRoles(configs)
         self._crunch = CrunchThreads(usable_cores())
-        self._bench = Bench(roles, images, image_format, self._crunch)
+        self._bench = Bench(roles, images, image_format, self._crunch, RecentImages(_RECENT_BYTES))
         self._on_loop = {role for role in configs if _placement(roles.backend(role)) == "io"}
         computing = [config for role, config in configs.items() if role not in self._on_loop]
         self._processes = processes or max([config.workers or 0 for config in computing] + [usable_cores()])

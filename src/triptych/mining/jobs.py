@@ -10,12 +10,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from triptych.errors import CallFailed, InfrastructureError, ModelError, PictureError, Refused
 from triptych.ledger.images import ImageStore
+from triptych.mining.recent import RecentImages
 from triptych.pixels import signals
 from triptych.pixels.photographs import fit, read_photograph
 from triptych.pixels.picture import ImageFormat, Picture, pixel_hash
@@ -231,6 +232,7 @@ class Bench:
     images: ImageStore
     image_format: ImageFormat
     crunch: Callable[[Callable[[], T]], Awaitable[T]]
+    recent: RecentImages = field(default_factory=lambda: RecentImages(0))
 
 
 async def perform(job: Job, number: int, bench: Bench) -> Done:
@@ -323,7 +325,17 @@ async def _made(job: Job, spec: Spec, bench: Bench, started: float) -> tuple[tup
 
 async def _load(bench: Bench, *images: str) -> list[Picture]:
     """Pictures by name, decoded only if somebody looks."""
-    return await bench.crunch(lambda: [Picture.from_encoded(bench.images.get(image)) for image in images])
+    recent = [bench.recent.get(image) for image in images]
+    found = [Picture.from_encoded(data) for data in recent if data is not None]
+    if len(found) == len(images):
+        return found
+    return await bench.crunch(lambda: [_read(bench, image) for image in images])
+
+
+def _read(bench: Bench, image: str) -> Picture:
+    data = bench.images.get(image)
+    bench.recent.add(image, data)
+    return Picture.from_encoded(data)
 
 
 def _only(answers: Answered[T]) -> T:
@@ -390,7 +402,10 @@ def _stored(picture: Picture, bench: Bench) -> tuple[str, Picture]:
         _ = stored.pixels
     except PictureError as error:
         raise ModelError("unreadable_picture", str(error)) from None
-    return bench.images.put(stored.encoded(bench.image_format)), stored
+    data = stored.encoded(bench.image_format)
+    image = bench.images.put(data)
+    bench.recent.add(image, data)
+    return image, stored
 
 
 def _store_source(job: PaintJob, spec: Spec, picture: Picture, bench: Bench) -> tuple[Fact, ...]:

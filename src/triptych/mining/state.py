@@ -135,7 +135,13 @@ class SceneState:
     scene: Scene
     edits: tuple[Edit, ...]
     sources: list[SourceState]
-    calls: Mapping[str, CallHistory]
+    facts: SceneFacts  # as they were when this command began
+    gone: frozenset[str] = frozenset()  # images that facts name but that are no longer on disk
+
+    @property
+    def calls(self) -> Mapping[str, CallHistory]:
+        """Failed calls of earlier commands, by job."""
+        return self.facts.calls
 
     def passed(self, plan: Plan) -> Iterator[SourceState]:
         """Sources that passed the screen."""
@@ -151,12 +157,12 @@ class SceneState:
 
 
 def scene_state(
-    plan: Plan, ordinal: int, facts: SceneFacts, gone: frozenset[str] | set[str] = frozenset()
+    plan: Plan, ordinal: int, facts: SceneFacts, gone: frozenset[str] = frozenset()
 ) -> SceneState:
     """Lay a scene's facts out by the plan. `gone`: images that facts name but that are no longer on disk."""
     recipe = plan.recipe
     edits = facts.edits[: recipe.edits_per_scene]
-    state = SceneState(ordinal, facts.scene, edits, [], facts.calls)
+    state = SceneState(ordinal, facts.scene, edits, [], facts, gone)
     if facts.scene.origin == "photograph":
         for imported in facts.sources:
             size = imported.width, imported.height

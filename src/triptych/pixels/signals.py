@@ -94,7 +94,9 @@ def _sharpness(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float
     spans = [(_BLOCK * first, min(_BLOCK * last, source.shape[0])) for first, last in strips]
     blocks = np.concatenate([outside[first:last] for first, last in strips])
     height = sum(bottom - top for top, bottom in spans)
-    kept = cv2.resize(blocks, (width, height), interpolation=cv2.INTER_NEAREST)
+    kept: Mask = np.asarray(
+        cv2.resize(blocks, (width, height), interpolation=cv2.INTER_NEAREST), dtype=np.uint8
+    )
     if len(strips) > 1:  # where one strip meets the next there is an edge that no picture has
         seams = np.arange(_BLOCK * _STRIP_BLOCKS, height, _BLOCK * _STRIP_BLOCKS)
         kept[seams - 1] = kept[seams] = 0
@@ -105,7 +107,7 @@ def _sharpness(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float
     return {"sharpness.ratio": after / before}
 
 
-def _detail(pixels: Pixels, spans: list[tuple[int, int]], height: int, kept: npt.NDArray[np.uint8]) -> float:
+def _detail(pixels: Pixels, spans: list[tuple[int, int]], height: int, kept: Mask) -> float:
     """Sum of the positive Laplacian over the strips, laid one under the other."""
     grey = np.empty((height, pixels.shape[1]), np.uint8)
     at = 0
