@@ -1,11 +1,15 @@
-"""How much of a run is ours: the loop on roles of fixed latency, the pixel work on codecs, the studio's speed.
+"""How much of a run is ours: the loop on roles of fixed latency, pixel work over codecs, the studio's speed.
 
     python benchmarks/loop.py [--json] [--attempts 2500] [--pairs 60] [--skip-studio]
 
-`wall_over_ideal`       wall time of the loop over (editor calls × latency ÷ editor slots)
-`cpu_ms_per_attempt`    processor time of the whole process for each attempt
-`pixels_over_codec_floor`  an attempt's pixel work at 1024² (encode, store, decode twice, every check) over
-                        encoding once and decoding twice alone, interleaved in one run
+`wall_over_ideal`       wall time of the whole of `mine` (a new run folder, scenes written, painted, screened, every
+                        attempt edited, filtered, validated, the last lanes running dry) over editor calls
+                        × latency ÷ editor slots: as if the editor were never idle from first to last
+`cpu_ms_per_attempt`    processor time of the whole process meanwhile, all threads, over editor calls: each is
+                        three calls, their facts, one tiny plain JPEG stored, decoded and checked
+`pixels_over_codec_floor`  processor time of an attempt's pixel work at 1024², 0.63 MB (read, encode, store,
+                        decode twice, hash, every check) over encoding once and decoding twice alone,
+                        interleaved in one run, medians
 `peak_mb`               peak resident memory of the process that ran the loop
 `paint_s` `edit_s` `judge_s`  the studio at 1024², one core, medians
 """
