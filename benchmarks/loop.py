@@ -38,7 +38,8 @@ from benchmarks.standins import marked, textured
 from triptych.ledger.images import ImageStore
 from triptych.ledger.queries import costs
 from triptych.ledger.run import RunFolder
-from triptych.mining.jobs import Bench, EditJob, in_place, perform
+from triptych.mining.jobs import EditJob
+from triptych.mining.perform import Bench, in_place, perform
 from triptych.pixels.picture import Picture
 from triptych.recipe import Recipe
 from triptych.records import RoleName, Spec

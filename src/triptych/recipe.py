@@ -51,6 +51,17 @@ class Photographs(_Part):
     )
 
 
+class Multiply(_Part):
+    """More triplets from those that were accepted."""
+
+    inverse: bool = Field(
+        default=False, description="an inverse of every selected triplet, and the check it gives"
+    )
+    composites_per_source: int = Field(
+        default=0, ge=0, description="at most so many pairs of a source's edits are joined; needs inverse"
+    )
+
+
 class Budget(_Part):
     """Hard caps over the whole run; None: no cap. Retries count."""
 
@@ -95,6 +106,7 @@ class Recipe(_Part):
     editor: RoleRecipe
     soft_filter: RoleRecipe
     validator: RoleRecipe
+    multiply: Multiply = Multiply()
     rule: Rule = Rule()
     budget: Budget = Budget()
     retries: Retries = Retries()
@@ -105,6 +117,8 @@ class Recipe(_Part):
             raise ValueError("give either photographs, or scenes (at least 1) with a painter and a screen")
         if self.photographs is not None and self.scenes:
             raise ValueError("give either photographs or scenes, not both; two recipes can share a data set")
+        if self.multiply.composites_per_source and not self.multiply.inverse:
+            raise ValueError("multiply.composites_per_source needs multiply.inverse: true")
         return self
 
 

@@ -7,6 +7,7 @@ same hash over its encoded bytes; `pixels` is the hash over width, height and th
     brief    seed of the recipe, ordinal, what is asked for
     scene    origin, its text (a photograph: its pixels)
     edit     scene, instruction
+    phrase   kind, edit, the other edit, writer's spec
     source   scene, painter's spec, seed, width, height
     attempt  source, edit, editor's spec, seed
     pair     source image, instruction, edited image
@@ -27,6 +28,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Origin = Literal["written", "photograph"]
 RoleName = Literal["writer", "importer", "painter", "screen", "editor", "soft_filter", "checks", "validator"]
 DerivationKind = Literal["inverse", "composite", "chain"]
+PhraseKind = Literal["inverse", "joined"]
 Outcome = Literal["made", "rejected", "model_error", "infrastructure_error"]
 
 ROLE_NAMES: tuple[RoleName, ...] = (
@@ -98,6 +100,19 @@ class Edit:
     ordinal: int
     instruction: str
     category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """An instruction derived from others: the inverse of one edit, or inverse and forward of two, joined."""
+
+    id: str
+    scene_id: str
+    kind: PhraseKind
+    edit_id: str  # the edit that is inverted
+    other_id: str | None  # the edit that follows it; None in an inverse
+    spec_id: str  # the Writer's
+    instruction: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +204,7 @@ class Call:
     scene_id: str | None  # None: the scene isn't known before the call
 
 
-Fact = Spec | Brief | Scene | Edit | Source | Attempt | Pair | Derivation | Signal | Verdict | Call
+Fact = Spec | Brief | Scene | Edit | Phrase | Source | Attempt | Pair | Derivation | Signal | Verdict | Call
 
 
 def brief_id(recipe_seed: int, ordinal: int, asked: Mapping[str, Json]) -> str:
@@ -205,6 +220,11 @@ def scene_id(origin: Origin, text: str) -> str:
 def edit_id(scene: str, instruction: str) -> str:
     """Id of an instruction within its scene."""
     return identify("edit", scene, instruction)
+
+
+def phrase_id(kind: PhraseKind, edit: str, other: str | None, spec: str) -> str:
+    """Id of a derived instruction."""
+    return identify("phrase", kind, edit, other, spec)
 
 
 def source_id(scene: str, spec: str, seed: int, width: int, height: int) -> str:

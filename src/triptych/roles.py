@@ -90,6 +90,33 @@ class PhotographRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class InvertRequest:
+    """An edit that wants the instruction leading from its result to what it was made from (stage 9)."""
+
+    prompt: str | None  # of the scene; None: a photograph
+    instruction: str
+    category: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """Two instructions, to be followed one after the other, that are to read as one (stage 10)."""
+
+    first: str
+    second: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParaphraseRequest:
+    """An instruction that is to be said in other words."""
+
+    instruction: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class EditDraft:
     """An instruction and the category it belongs to."""
 
@@ -114,6 +141,15 @@ class Writer(Backend, Protocol):
 
     async def describe(self, requests: Sequence[PhotographRequest]) -> Answered[SceneDraft]:
         """Edits that fit each photograph."""
+
+    async def invert(self, requests: Sequence[InvertRequest]) -> Answered[str]:
+        """One concise, fully specified instruction for each, without undo, revert, restore or back."""
+
+    async def join(self, requests: Sequence[JoinRequest]) -> Answered[str]:
+        """One instruction for each two."""
+
+    async def paraphrase(self, requests: Sequence[ParaphraseRequest]) -> Answered[tuple[str, ...]]:
+        """Other wordings of each instruction, in several registers, with the same meaning."""
 
 
 # ---- Painter and Editor ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from triptych.engines.workers import load_backend
 from triptych.errors import RecipeError
-from triptych.mining.jobs import CHECKS_SPEC
+from triptych.mining.jobs import CHECKS_SPEC, importer_spec
 from triptych.mining.state import Plan
 from triptych.recipe import Recipe, RoleRecipe, settings_of
 from triptych.records import RoleName, Spec
@@ -66,6 +66,8 @@ def plan_of(recipe: Recipe, configs: Mapping[RoleName, RoleConfig]) -> Plan:
             raise RecipeError(
                 f"settings of the {role.replace('_', ' ')} ({config.backend}): {told}"
             ) from None
+    if recipe.photographs is not None:
+        specs["importer"] = importer_spec(recipe.photographs.fit, recipe.megapixels)
     return Plan(recipe, specs)
 
 

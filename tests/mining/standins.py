@@ -20,6 +20,8 @@ from triptych.roles import (
     BackendSettings,
     EditDraft,
     EditRequest,
+    InvertRequest,
+    JoinRequest,
     JudgeRequest,
     PaintRequest,
     PairSubject,
@@ -50,6 +52,7 @@ class StandinSettings(BackendSettings):
     unscored_share: float = 0.0
     unreachable_calls: int = 0  # the first n calls of the process raise InfrastructureError
     marker: str | None = None  # file that says that a worker has died already
+    leaning_share: float = 0.0  # of inverses that say "undo"
     pass_rate: float = 0.5
 
 
@@ -94,6 +97,18 @@ class StandinWriter(Standin):
             )
             out.append(failed or SceneDraft(f"scene {request.seed}", edits))
         return out
+
+    async def invert(self, requests: Sequence[InvertRequest]) -> list[str | CallFailed]:
+        out: list[str | CallFailed] = []
+        for request in requests:
+            failed = await self._work("invert", request.instruction, request.seed)
+            leans = chance("leans", request.instruction, request.seed) < self.settings.leaning_share
+            word = "undo" if leans else "do the reverse of"
+            out.append(failed or f"{word} {request.instruction}")
+        return out
+
+    async def join(self, requests: Sequence[JoinRequest]) -> list[str | CallFailed]:
+        return [f"{request.first} and {request.second}" for request in requests]
 
     async def describe(self, requests: Sequence[PhotographRequest]) -> list[SceneDraft | CallFailed]:
         edits = (EditDraft("make it warmer", "color_correction"), EditDraft("make it rain", "weather"))

@@ -241,6 +241,16 @@ def test_a_lost_or_damaged_picture_is_made_again(tmp_path: Path) -> None:
         assert run.images.check(attempt.image) == "ok"
 
 
+def test_a_lost_source_costs_one_painting_and_nothing_else(tmp_path: Path) -> None:
+    mine(recipe(), tmp_path / "run")
+    before = Counter(call.role for call in calls(tmp_path / "run"))
+    with open_run(tmp_path / "run") as run:
+        image = run.view().triplets[0].source.image
+        run.images.path(image).unlink()
+    mine(recipe(), tmp_path / "run")
+    assert Counter(call.role for call in calls(tmp_path / "run")) - before == Counter({"painter": 1})
+
+
 def test_a_run_being_mined_is_held(tmp_path: Path) -> None:
     with (
         open_for_mining(recipe(), tmp_path / "run"),

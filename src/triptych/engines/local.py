@@ -20,7 +20,8 @@ from triptych.engines.workers import LoadedRoles, start_worker, work
 from triptych.errors import InfrastructureError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.ledger.writer import GroupCommitter
-from triptych.mining.jobs import Bench, CrunchThreads, Done, Job, failed_call, perform
+from triptych.mining.jobs import Job
+from triptych.mining.perform import Bench, CrunchThreads, Done, failed_call, perform
 from triptych.mining.recent import RecentImages
 from triptych.mining.state import Plan
 from triptych.pixels.picture import ImageFormat

@@ -15,7 +15,8 @@ import cv2
 
 from triptych.errors import RecipeError
 from triptych.ledger.images import ImageStore
-from triptych.mining.jobs import Bench, Done, Job, in_place, perform
+from triptych.mining.jobs import Job
+from triptych.mining.perform import Bench, Done, in_place, perform
 from triptych.pixels.picture import ImageFormat
 from triptych.records import RoleName, Spec
 from triptych.roles import Backend, RoleConfig

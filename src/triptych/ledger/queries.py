@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, func, literal, select, union_all
 
 from triptych.ledger import schema
 from triptych.ledger.store import Ledger
-from triptych.records import Attempt, Edit, Outcome, RoleName, Scene, Source, Spec, Verdict
+from triptych.records import Attempt, Edit, Outcome, Phrase, RoleName, Scene, Source, Spec, Verdict
 
 ImageKind = Literal["source", "attempt", "pair"]
 
@@ -41,6 +41,7 @@ class SceneFacts:
 
     scene: Scene
     edits: tuple[Edit, ...]  # by ordinal
+    phrases: tuple[Phrase, ...]  # by id
     sources: tuple[Source, ...]  # by seed
     attempts: Mapping[tuple[str, str], tuple[Attempt, ...]]  # (source id, edit id) → by seed
     signals: Mapping[str, Mapping[str, Mapping[str, float]]]  # pair id → spec id → name → value
@@ -157,6 +158,9 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
     edits: dict[str, list[Edit]] = defaultdict(list)
     for row in _rows(connection, schema.edit, "scene_id", wanted):
         edits[row[1]].append(Edit(*row))
+    phrases: dict[str, list[Phrase]] = defaultdict(list)
+    for row in _rows(connection, schema.phrase, "scene_id", wanted):
+        phrases[row[1]].append(Phrase(*row))
     sources: dict[str, dict[str, Source]] = defaultdict(dict)
     scene_of_source: dict[str, str] = {}
     for row in _rows(connection, schema.source, "scene_id", wanted):  # by revision: the latest comes last
@@ -168,7 +172,17 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
         attempt = Attempt(*row)
         attempts[scene_of_source[attempt.source_id]][attempt.id] = attempt
 
-    pairs = list({attempt.pair_id: None for made in attempts.values() for attempt in made.values()})
+    scenes_of_pair: dict[str, dict[str, None]] = defaultdict(dict)
+    for scene, made in attempts.items():
+        for attempt in made.values():
+            scenes_of_pair[attempt.pair_id][scene] = None
+    for derived, _, parent, _ in _rows(connection, schema.derivation, "parent_id", list(scenes_of_pair)):
+        scenes_of_pair[derived] |= scenes_of_pair[parent]
+    pairs = list(scenes_of_pair)
+    pairs_of_scene: dict[str, list[str]] = defaultdict(list)
+    for pair, sharing in scenes_of_pair.items():
+        for scene in sharing:
+            pairs_of_scene[scene].append(pair)
     signals: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
     for pair, name, spec, value in _rows(connection, schema.signal, "pair_id", pairs):
         signals[pair].setdefault(spec, {})[name] = value
@@ -186,11 +200,12 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
         if id_ not in scenes:
             continue
         subjects = [source.image for source in sources[id_].values()]
-        subjects.extend(attempt.pair_id for attempt in attempts[id_].values())
+        subjects.extend(pairs_of_scene[id_])
         found.append(
             SceneFacts(
                 scenes[id_],
                 tuple(sorted(edits[id_], key=lambda edit: (edit.ordinal, edit.id))),
+                tuple(sorted(phrases[id_], key=lambda phrase: phrase.id)),
                 tuple(sorted(sources[id_].values(), key=lambda source: (source.seed, source.id))),
                 _by_source_and_edit(attempts[id_].values()),
                 {subject: signals[subject] for subject in subjects if subject in signals},

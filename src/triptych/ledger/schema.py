@@ -34,6 +34,7 @@ from triptych.records import (
     Edit,
     Fact,
     Pair,
+    Phrase,
     Scene,
     Signal,
     Source,
@@ -73,6 +74,7 @@ spec: Final = _table(Spec, "id", types={"settings": JSON()})
 brief: Final = _table(Brief, "id", types={"ordinal": Integer(), "asked": JSON()})
 scene: Final = _table(Scene, "id", optional="prompt style", types={})
 edit: Final = _table(Edit, "id", types={"ordinal": Integer()})
+phrase: Final = _table(Phrase, "id", optional="other_id", types={})
 source: Final = _table(
     Source,
     "id revision",
@@ -97,6 +99,7 @@ call: Final = _table(
 )
 
 Index("edit_by_scene", edit.c.scene_id)
+Index("phrase_by_scene", phrase.c.scene_id)
 Index("source_by_scene", source.c.scene_id)
 Index("attempt_by_source", attempt.c.source_id)
 Index("attempt_by_pair", attempt.c.pair_id)
@@ -108,6 +111,7 @@ TABLES: Final[dict[type[Fact], Table]] = {
     Brief: brief,
     Scene: scene,
     Edit: edit,
+    Phrase: phrase,
     Source: source,
     Attempt: attempt,
     Pair: pair,

@@ -22,12 +22,14 @@ from triptych.records import (
     Attempt,
     Edit,
     Pair,
+    Phrase,
     Scene,
     Source,
     Spec,
     attempt_id,
     edit_id,
     pair_id,
+    phrase_id,
     scene_id,
     source_id,
 )
@@ -167,6 +169,7 @@ def _scene_id(scene: Scene) -> str:
 _DERIVED_IDS: Final[dict[type[Any], Callable[[Any], str]]] = {
     Scene: _scene_id,
     Edit: lambda edit: edit_id(edit.scene_id, edit.instruction),
+    Phrase: lambda made: phrase_id(made.kind, made.edit_id, made.other_id, made.spec_id),
     Source: lambda source: source_id(
         source.scene_id, source.spec_id, source.seed, source.width, source.height
     ),
@@ -177,6 +180,10 @@ _DERIVED_IDS: Final[dict[type[Any], Callable[[Any], str]]] = {
 _REFERENCES: Final[tuple[tuple[Column[Any], tuple[Column[Any], ...]], ...]] = (
     (schema.brief.c.scene_id, (schema.scene.c.id,)),
     (schema.edit.c.scene_id, (schema.scene.c.id,)),
+    (schema.phrase.c.scene_id, (schema.scene.c.id,)),
+    (schema.phrase.c.edit_id, (schema.edit.c.id,)),
+    (schema.phrase.c.other_id, (schema.edit.c.id,)),
+    (schema.phrase.c.spec_id, (schema.spec.c.id,)),
     (schema.source.c.scene_id, (schema.scene.c.id,)),
     (schema.source.c.spec_id, (schema.spec.c.id,)),
     (schema.attempt.c.source_id, (schema.source.c.id,)),

@@ -1,70 +1,29 @@
-"""One job, done wherever the engine likes: load the images, ask the role, write the image, return the facts.
-
-A job holds ids and short texts, never pixels. `perform` never touches the ledger: its facts go there through
-the engine, after the image they name is on disk.
-"""
+"""The jobs of a run: what is to be made, in ids and short texts, never pixels. `perform` says how."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
-from triptych.errors import CallFailed, InfrastructureError, ModelError, PictureError, Refused
-from triptych.ledger.images import ImageStore
-from triptych.mining.recent import RecentImages
 from triptych.pixels import signals
-from triptych.pixels.photographs import fit, read_photograph
-from triptych.pixels.picture import ImageFormat, Picture, pixel_hash
-from triptych.pixels.sizes import nearest
 from triptych.records import (
-    Attempt,
-    Brief,
-    Call,
-    Edit,
-    Fact,
+    Derivation,
     Json,
-    Outcome,
     Pair,
+    PhraseKind,
     RoleName,
-    Scene,
-    Signal,
-    Source,
     Spec,
-    Verdict,
-    edit_id,
     identify,
-    pair_id,
-    scene_id,
-    source_id,
 )
 from triptych.roles import (
     SCREEN_QUESTIONS,
     SOFT_FILTER_QUESTIONS,
     VALIDATOR_QUESTIONS,
-    Answered,
-    Editor,
-    EditRequest,
-    Judge,
-    JudgeRequest,
-    Painter,
-    PaintRequest,
-    PairSubject,
-    PhotographRequest,
     Question,
-    SceneDraft,
     SceneRequest,
-    Scored,
-    SourceSubject,
-    Unscored,
-    Writer,
 )
-
-T = TypeVar("T")
 
 CHECKS_SPEC = Spec("checks", "triptych.pixels.signals:measure", signals.REVISION, {})
 QUESTIONS: Mapping[str, tuple[Question, ...]] = {
@@ -166,14 +125,29 @@ class EditJob:
 
 @dataclass(frozen=True, slots=True)
 class CheckJob:
-    """Measure a pair whose attempt was checked by another revision of the checks."""
+    """Measure a pair that no attempt of these checks made: a derived one, or one of an earlier revision."""
 
     id: str
     scene_id: str
-    pair_id: str
-    source_image: str
-    edited_image: str
+    pair: Pair
+    derivations: tuple[Derivation, ...] = ()
     role: RoleName = "checks"
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseJob:
+    """Have an instruction derived: the inverse of one, or of two joined into one."""
+
+    id: str
+    scene_id: str
+    kind: PhraseKind
+    edit_id: str
+    other_id: str | None
+    prompt: str | None
+    first: str  # the instruction to invert; of two to join, the one to follow first
+    second: str | None
+    category: str
+    role: RoleName = "writer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +163,7 @@ class JudgeJob:
     edited_image: str | None = None
 
 
-Job = WriteJob | ImportJob | DescribeJob | PaintJob | EditJob | CheckJob | JudgeJob
+Job = WriteJob | ImportJob | DescribeJob | PaintJob | EditJob | CheckJob | PhraseJob | JudgeJob
 
 
 def judge_job_id(subject: str, spec: str) -> str:
@@ -197,344 +171,7 @@ def judge_job_id(subject: str, spec: str) -> str:
     return identify("judge", subject, spec)
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What came of a job: the facts to record, the call's outcome first among what the miner asks."""
-
-    outcome: Outcome
-    reason: str | None
-    facts: tuple[Fact, ...]
-    detail: str = ""  # more about the reason, for people
-    worked: float = 0.0  # seconds that a worker was busy with it
-
-
-class Roles(Protocol):
-    """The loaded back ends of a worker."""
-
-    def backend(self, role: RoleName) -> object:
-        """The back end that fills a role, loaded on first use."""
-
-    def spec(self, role: RoleName) -> Spec:
-        """What determines that back end's answers."""
-
-    def price(self, role: RoleName) -> float | None:
-        """Price of one call, where the recipe gives it."""
-
-    def seconds(self, role: RoleName) -> float | None:
-        """Nominal model-seconds of one call, where the recipe gives them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What a worker needs to do jobs. `crunch` runs pixel work where it disturbs nobody."""
-
-    roles: Roles
-    images: ImageStore
-    image_format: ImageFormat
-    crunch: Callable[[Callable[[], T]], Awaitable[T]]
-    recent: RecentImages = field(default_factory=lambda: RecentImages(0))
-
-
-async def perform(job: Job, number: int, bench: Bench) -> Done:
-    """Do a job. A failed call becomes its `Call` fact; a bug is raised."""
-    started = time.perf_counter()
-    facts: tuple[Fact, ...] = ()
-    outcome: Outcome = "made"
-    reason: str | None = None
-    detail = ""
-    spec = _spec(job, bench)
-    try:
-        facts, seconds = await _made(job, spec, bench, started)
-    except CallFailed as failure:
-        seconds = time.perf_counter() - started
-        outcome, reason, detail = _outcome(failure), failure.reason, failure.detail
-    if outcome == "made" and isinstance(job, CheckJob | ImportJob):
-        return Done(outcome, reason, facts, detail, time.perf_counter() - started)
-    nominal = bench.roles.seconds(job.role)
-    call = Call(
-        role=job.role,
-        spec_id=spec.id,
-        job_id=job.id,
-        number=number,
-        outcome=outcome,
-        reason=reason,
-        seconds=seconds if nominal is None else nominal,
-        price=bench.roles.price(job.role),
-        finished_at=time.time(),
-        scene_id=None if isinstance(job, WriteJob | ImportJob) else job.scene_id,
-    )
-    return Done(outcome, reason, (*facts, call), detail, time.perf_counter() - started)
-
-
-def failed_call(job: Job, number: int, spec_id: str, failure: CallFailed, seconds: float) -> Call:
-    """The fact of a call whose worker could not even report, e.g. because it died."""
-    return Call(
-        role=job.role,
-        spec_id=spec_id,
-        job_id=job.id,
-        number=number,
-        outcome=_outcome(failure),
-        reason=failure.reason,
-        seconds=seconds,
-        price=None,
-        finished_at=time.time(),
-        scene_id=None if isinstance(job, WriteJob | ImportJob) else job.scene_id,
-    )
-
-
-def _outcome(failure: CallFailed) -> Outcome:
-    if isinstance(failure, Refused):
-        return "rejected"
-    return "infrastructure_error" if isinstance(failure, InfrastructureError) else "model_error"
-
-
-def _spec(job: Job, bench: Bench) -> Spec:
-    if isinstance(job, CheckJob):
-        return CHECKS_SPEC
-    return importer_spec(job) if isinstance(job, ImportJob) else bench.roles.spec(job.role)
-
-
-def _backend(bench: Bench, role: RoleName) -> Writer | Painter | Editor | Judge:
-    return bench.roles.backend(role)  # type: ignore[return-value]  # its class was checked when it was loaded
-
-
-async def _made(job: Job, spec: Spec, bench: Bench, started: float) -> tuple[tuple[Fact, ...], float]:
-    """Facts made by the job, and the seconds its model took."""
-    match job:
-        case WriteJob():
-            facts = await _write(job, bench)
-        case ImportJob():
-            facts = await bench.crunch(lambda: _import(job, spec, bench))
-        case DescribeJob():
-            facts = await _describe(job, bench)
-        case PaintJob():
-            picture = await _paint(job, bench)
-            seconds = time.perf_counter() - started
-            return await bench.crunch(lambda: _store_source(job, spec, picture, bench)), seconds
-        case EditJob():
-            (source,) = await _load(bench, job.source_image)
-            picture = await _edit(job, source, bench)
-            seconds = time.perf_counter() - started
-            return await bench.crunch(lambda: _store_attempt(job, spec, source, picture, bench)), seconds
-        case CheckJob():
-            facts = await bench.crunch(lambda: _check(job, bench))
-        case JudgeJob():
-            facts = await _judge(job, spec, bench)
-    return facts, time.perf_counter() - started
-
-
-async def _load(bench: Bench, *images: str) -> list[Picture]:
-    """Pictures by name, decoded only if somebody looks."""
-    recent = [bench.recent.get(image) for image in images]
-    found = [Picture.from_encoded(data) for data in recent if data is not None]
-    if len(found) == len(images):
-        return found
-    return await bench.crunch(lambda: [_read(bench, image) for image in images])
-
-
-def _read(bench: Bench, image: str) -> Picture:
-    data = bench.images.get(image)
-    bench.recent.add(image, data)
-    return Picture.from_encoded(data)
-
-
-def _only(answers: Answered[T]) -> T:
-    if len(answers) != 1:
-        raise ModelError("wrong_count", f"{len(answers)} answers to one request")
-    answer = answers[0]
-    if isinstance(answer, CallFailed):
-        raise answer
-    return answer
-
-
-def storable(text: str) -> str:
-    """A model's text without what no database takes: NUL and lone surrogates; and without outer white space."""
-    return text.replace("\0", "").encode("utf-8", "ignore").decode().strip()
-
-
-def _edits(scene: str, draft: SceneDraft, wanted: int) -> tuple[Edit, ...]:
-    kept: dict[str, Edit] = {}
-    for item in draft.edits[:wanted]:
-        instruction = storable(item.instruction)
-        id_ = edit_id(scene, instruction)
-        kept.setdefault(id_, Edit(id_, scene, len(kept), instruction, storable(item.category)))
-    return tuple(kept.values())
-
-
-async def _write(job: WriteJob, bench: Bench) -> tuple[Fact, ...]:
-    writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
-    draft = _only(await writer.write([job.request]))
-    prompt = storable(draft.prompt or "")
-    if not prompt:
-        raise ModelError("empty_prompt")
-    scene = Scene(scene_id("written", prompt), "written", prompt, draft.style)
-    edits = _edits(scene.id, draft, job.request.edits)
-    if not edits:
-        raise ModelError("no_edits")
-    return (scene, *edits, Brief(job.id, job.ordinal, job.asked, scene.id))
-
-
-async def _describe(job: DescribeJob, bench: Bench) -> tuple[Fact, ...]:
-    writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
-    (picture,) = await _load(bench, job.image)
-    request = PhotographRequest(job.seed, picture, job.edits, job.categories)
-    draft = _only(await writer.describe([request]))
-    edits = _edits(job.scene_id, draft, job.edits)
-    if not edits:
-        raise ModelError("no_edits")
-    return edits
-
-
-async def _paint(job: PaintJob, bench: Bench) -> Picture:
-    painter: Painter = _backend(bench, "painter")  # type: ignore[assignment]
-    return _only(await painter.paint([PaintRequest(job.prompt, job.seed, job.width, job.height)]))
-
-
-async def _edit(job: EditJob, source: Picture, bench: Bench) -> Picture:
-    editor: Editor = _backend(bench, "editor")  # type: ignore[assignment]
-    return _only(await editor.edit([EditRequest(source, job.instruction, job.seed)]))
-
-
-def _stored(picture: Picture, bench: Bench) -> tuple[str, Picture]:
-    """Write the picture; what is measured and judged later is what was stored, after its codec."""
-    try:
-        stored = picture.stored(bench.image_format)
-        _ = stored.pixels
-    except PictureError as error:
-        raise ModelError("unreadable_picture", str(error)) from None
-    data = stored.encoded(bench.image_format)
-    image = bench.images.put(data)
-    bench.recent.add(image, data)
-    return image, stored
-
-
-def _store_source(job: PaintJob, spec: Spec, picture: Picture, bench: Bench) -> tuple[Fact, ...]:
-    if (picture.width, picture.height) != (job.width, job.height):
-        asked = f"{job.width}x{job.height}"
-        raise ModelError("wrong_size", f"asked for {asked}, got {picture.width}x{picture.height}")
-    image, stored = _stored(picture, bench)
-    return (
-        Source(
-            job.id,
-            job.lost.next_revision(image) if job.lost else 0,
-            job.scene_id,
-            spec.id,
-            job.seed,
-            stored.width,
-            stored.height,
-            image,
-            pixel_hash(stored.pixels),
-        ),
-    )
-
-
-def _store_attempt(
-    job: EditJob, spec: Spec, source: Picture, picture: Picture, bench: Bench
-) -> tuple[Fact, ...]:
-    if (picture.width, picture.height) != (source.width, source.height):
-        asked = f"{source.width}x{source.height}"
-        raise ModelError("wrong_size", f"the source is {asked}, the edit {picture.width}x{picture.height}")
-    image, stored = _stored(picture, bench)
-    pair = Pair(pair_id(job.source_image, job.instruction, image), job.source_image, job.instruction, image)
-    attempt = Attempt(
-        job.id,
-        job.lost.next_revision(image) if job.lost else 0,
-        job.source_id,
-        job.edit_id,
-        spec.id,
-        job.seed,
-        image,
-        pixel_hash(stored.pixels),
-        pair.id,
-    )
-    return (attempt, pair, *_signals(pair.id, source, stored))
-
-
-def _signals(pair: str, source: Picture, edited: Picture) -> tuple[Signal, ...]:
-    measured = signals.measure(source.pixels, edited.pixels)
-    return tuple(Signal(pair, name, CHECKS_SPEC.id, round(value, 6)) for name, value in measured.items())
-
-
-def _check(job: CheckJob, bench: Bench) -> tuple[Fact, ...]:
-    source = Picture.from_encoded(bench.images.get(job.source_image))
-    edited = Picture.from_encoded(bench.images.get(job.edited_image))
-    return _signals(job.pair_id, source, edited)
-
-
-async def _judge(job: JudgeJob, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
-    judge: Judge = _backend(bench, job.role)  # type: ignore[assignment]
-    questions = QUESTIONS[job.role]
-    subject: SourceSubject | PairSubject
-    if job.edited_image is None:
-        (picture,) = await _load(bench, job.image)
-        subject = SourceSubject(picture, job.text)
-    else:
-        source, edited = await _load(bench, job.image, job.edited_image)
-        subject = PairSubject(source, job.text, edited)
-    answers = _only(await judge.judge([JudgeRequest(subject, questions)]))
-    if len(answers) != len(questions):
-        raise ModelError("wrong_count", f"{len(answers)} answers to {len(questions)} questions")
-    return tuple(
-        _verdict(job, question.name, question.kind, answer, spec)
-        for question, answer in zip(questions, answers, strict=True)
-    )
-
-
-def _verdict(job: JudgeJob, question: str, kind: str, answer: Scored | Unscored, spec: Spec) -> Verdict:
-    raw = None if answer.raw is None else storable(answer.raw)
-    if isinstance(answer, Unscored):
-        return Verdict(job.subject_id, question, spec.id, 0, None, answer.reason, raw)
-    lowest, highest = (1.0, 5.0) if kind == "score" else (0.0, 1.0)
-    if not lowest <= answer.value <= highest:  # NaN fails too
-        return Verdict(job.subject_id, question, spec.id, 0, None, "out_of_range", raw)
-    return Verdict(job.subject_id, question, spec.id, 0, round(answer.value, 4), None, raw)
-
-
-def unjudged(job: JudgeJob, spec_id: str, reason: str) -> tuple[Verdict, ...]:
-    """Verdicts of a judge that was asked as often as the recipe allows and never gave a usable answer."""
-    return tuple(
-        Verdict(job.subject_id, question.name, spec_id, 0, None, reason, None)
-        for question in QUESTIONS[job.role]
-    )
-
-
-def importer_spec(job: ImportJob) -> Spec:
+def importer_spec(fit: Literal["crop", "pad"], megapixels: float) -> Spec:
     """What determines the source that a photograph becomes."""
-    settings: dict[str, Json] = {"fit": job.fit, "megapixels": job.megapixels}
+    settings: dict[str, Json] = {"fit": fit, "megapixels": megapixels}
     return Spec("importer", "triptych.pixels.photographs:read_photograph", "1", settings)
-
-
-def _import(job: ImportJob, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
-    """A photograph is named by its own pixels, so the same picture under two names is one source."""
-    try:
-        photograph = read_photograph(job.path, job.largest_megapixels)
-    except PictureError as error:
-        raise Refused("unreadable_photograph", str(error)) from None
-    height, width = photograph.pixels.shape[:2]
-    size = nearest(width, height, job.megapixels)
-    scene = Scene(scene_id("photograph", photograph.pixels_hash), "photograph", None, None)
-    image, stored = _stored(Picture.from_pixels(fit(photograph.pixels, size, job.fit)), bench)
-    id_ = source_id(scene.id, spec.id, 0, size.width, size.height)
-    pixels = pixel_hash(stored.pixels)
-    source = Source(id_, 0, scene.id, spec.id, 0, size.width, size.height, image, pixels)
-    return (spec, scene, source, Brief(job.id, job.ordinal, job.asked, scene.id))
-
-
-async def in_place(work: Callable[[], T]) -> T:
-    """A `crunch` for workers of their own: nobody else waits on this process."""
-    return work()
-
-
-class CrunchThreads:
-    """A `crunch` for the event loop: codecs and OpenCV release the interpreter lock. One thread a core."""
-
-    def __init__(self, cores: int) -> None:
-        self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pixels")
-
-    async def __call__(self, work: Callable[[], T]) -> T:
-        """Do it on one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-    def close(self) -> None:
-        """Let go of the threads; what they are on is finished first."""
-        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -19,18 +19,19 @@ from triptych.ledger.queries import SceneFacts
 from triptych.mining.jobs import (
     CheckJob,
     DescribeJob,
-    Done,
     EditJob,
     Job,
     JudgeJob,
     JudgeName,
     PaintJob,
+    PhraseJob,
     judge_job_id,
-    unjudged,
 )
+from triptych.mining.perform import Done, unjudged
 from triptych.mining.schedule import (
     DUPLICATE,
     AttemptTask,
+    DerivedTask,
     Scheduler,
     Slot,
     SourceTask,
@@ -40,6 +41,8 @@ from triptych.mining.schedule import (
 )
 from triptych.mining.state import (
     AttemptState,
+    DerivedState,
+    PairState,
     Plan,
     SceneState,
     SourceState,
@@ -50,7 +53,7 @@ from triptych.mining.state import (
     take,
     tries,
 )
-from triptych.records import Call, Edit, Fact, Outcome, RoleName, Scene, Source
+from triptych.records import Call, Edit, Fact, Outcome, Phrase, RoleName, Scene, Source
 from triptych.validator.rule import (
     Accepted,
     Undecided,
@@ -127,6 +130,7 @@ class Miner:
         self._observe = observer
         self._stop = asyncio.Event()
         self._unreached_since: dict[RoleName, float] = {}
+        self._wording: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._fresh_tries: dict[str, int] = defaultdict(int)
         self._fresh_model_errors: dict[str, int] = defaultdict(int)
 
@@ -182,6 +186,8 @@ class Miner:
                     await self._source(_state(slot), source)
                 case AttemptTask(slot, source, lane, attempt):
                     await self._attempt(_state(slot), source, lane.edit, attempt)
+                case DerivedTask(slot, _, derived):
+                    await self._derive(_state(slot), derived)
         except _Stopping:
             return
 
@@ -198,7 +204,7 @@ class Miner:
             slot.spent = DUPLICATE
             self._observe(Notice(f"{slot.opening.name} is the same as an earlier one: counted once"))
             return
-        known = slot.known or SceneFacts(scene, (), (), {}, {}, {}, {})
+        known = slot.known or SceneFacts(scene, (), (), (), {}, {}, {}, {})
         edits = tuple(fact for fact in done.facts if isinstance(fact, Edit))
         sources = tuple(fact for fact in done.facts if isinstance(fact, Source))
         known = replace(known, edits=known.edits or edits, sources=sources)
@@ -224,14 +230,13 @@ class Miner:
                 source.spent = done.reason
                 return
             take(source, done.facts)
+            open_lanes(self.plan, scene, source)
         painted = source.source
         assert painted is not None  # noqa: S101  (taken just now, or there before)
         if isinstance(source.decision(self.plan, scene.scene), Undecided):
             await self._judge(
                 scene, source, "screen", painted.image, painted.image, scene.scene.prompt or "", None
             )
-        if isinstance(source.decision(self.plan, scene.scene), Accepted) and not source.lanes:
-            open_lanes(self.plan, scene, source)
 
     async def _describe(self, scene: SceneState, source: SourceState) -> None:
         assert source.source is not None  # noqa: S101  (photographs are imported before mining)
@@ -253,7 +258,7 @@ class Miner:
         open_lanes(self.plan, scene, source)
 
     async def _attempt(self, scene: SceneState, source: SourceState, edit: Edit, state: AttemptState) -> None:
-        """Stages 4 to 7: edit, soft filter, low-level check, validator; each only if the last was passed."""
+        """Stage 4: an edit, and then the gates."""
         painted = source.source
         assert painted is not None  # noqa: S101  (lanes open on sources that are there)
         if state.attempt is None:
@@ -272,18 +277,60 @@ class Miner:
                 state.spent = done.reason
                 return
             take(state, done.facts)
-        attempt = state.attempt
-        assert attempt is not None  # noqa: S101  (taken just now, or there before)
+        await self._gates(scene, state)
+
+    async def _derive(self, scene: SceneState, state: DerivedState) -> None:
+        """Stages 9 to 11: word the instruction, then the same gates as for an attempt."""
+        id_ = state.phrase_id(self.plan)
+        async with self._wording[id_]:  # sources of one scene want the same words
+            if id_ not in scene.phrases and id_ not in scene.unphrased:
+                await self._phrase(scene, state, id_)
+        state.phrase, state.spent = scene.phrases.get(id_), scene.unphrased.get(id_)
+        if state.phrase is not None:
+            state.know(self.plan, scene.facts)
+            await self._gates(scene, state)
+
+    async def _phrase(self, scene: SceneState, state: DerivedState, id_: str) -> None:
+        first, second = self._to_join(state)
+        job = PhraseJob(
+            id_,
+            scene.scene.id,
+            "inverse" if second is None else "joined",
+            state.edits[0].id,
+            state.edits[1].id if second is not None else None,
+            scene.scene.prompt,
+            first,
+            second,
+            state.edits[0].category,
+        )
+        done = await self._ask(job, scene)
+        if done.outcome == "made":
+            scene.phrases[id_] = next(fact for fact in done.facts if isinstance(fact, Phrase))
+        else:
+            scene.unphrased[id_] = done.reason or done.outcome
+
+    def _to_join(self, state: DerivedState) -> tuple[str, str | None]:
+        """An inverse starts from the edit's instruction, a composite from the inverse of its first edit."""
+        if state.kind == "inverse":
+            return state.edits[0].instruction, None
+        inverse = state.rests_on[0].phrase
+        assert inverse is not None  # noqa: S101  (composites rest on accepted inverses)
+        return inverse.instruction, state.edits[1].instruction
+
+    async def _gates(self, scene: SceneState, state: PairState) -> None:
+        """Stages 5 to 7: soft filter, low-level check, validator; each only if the last was passed."""
+        pair = state.pair
+        assert pair is not None  # noqa: S101  (callers made it)
         rule, specs = self.plan.recipe.rule, self.plan.spec_id
-        judged = attempt.pair_id, painted.image, edit.instruction, attempt.image
+        judged = pair.id, pair.source_image, pair.instruction, pair.edited_image
+        if isinstance(low_level_decision(state.signals, rule), Undecided):
+            derivations = state.derivations() if isinstance(state, DerivedState) else ()
+            check = CheckJob(judge_job_id(pair.id, specs("checks")), scene.scene.id, pair, derivations)
+            take(state, (await self._ask(check, scene)).facts)
         if isinstance(soft_filter_decision(state.verdicts, specs("soft_filter"), rule), Undecided):
             await self._judge(scene, state, "soft_filter", *judged)
         if not isinstance(soft_filter_decision(state.verdicts, specs("soft_filter"), rule), Accepted):
             return
-        if isinstance(low_level_decision(state.signals, rule), Undecided):
-            job_id = judge_job_id(attempt.pair_id, specs("checks"))
-            check = CheckJob(job_id, scene.scene.id, attempt.pair_id, painted.image, attempt.image)
-            take(state, (await self._ask(check, scene)).facts)
         if not isinstance(low_level_decision(state.signals, rule), Accepted):
             return
         if isinstance(validator_decision(state.verdicts, specs("validator"), rule), Undecided):
@@ -292,7 +339,7 @@ class Miner:
     async def _judge(
         self,
         scene: SceneState,
-        state: AttemptState | SourceState,
+        state: PairState | SourceState,
         role: JudgeName,
         subject: str,
         image: str,

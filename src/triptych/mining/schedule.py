@@ -16,7 +16,15 @@ from dataclasses import dataclass
 
 from triptych.ledger.queries import SceneFacts
 from triptych.mining.jobs import ImportJob, WriteJob
-from triptych.mining.state import AttemptState, Lane, Plan, SceneState, SourceState
+from triptych.mining.state import (
+    AttemptState,
+    DerivedState,
+    Lane,
+    Plan,
+    SceneState,
+    SourceState,
+    derive,
+)
 from triptych.recipe import Budget
 from triptych.records import RoleName, identify
 from triptych.validator.rule import Accepted, Undecided
@@ -58,7 +66,16 @@ class AttemptTask:
     attempt: AttemptState
 
 
-Task = WriteTask | SourceTask | AttemptTask
+@dataclass(frozen=True, slots=True)
+class DerivedTask:
+    """Have a derived pair worded, measured and judged as far as the gates let it."""
+
+    slot: Slot
+    source: SourceState
+    derived: DerivedState
+
+
+Task = WriteTask | SourceTask | AttemptTask | DerivedTask
 Position = tuple[int | str, ...]
 
 DUPLICATE = "duplicate_scene"
@@ -109,10 +126,12 @@ class Scheduler:
         self.spending = spending
         self._sources: deque[SourceTask] = deque()
         self._writes: deque[WriteTask] = deque()
-        self._judgements: deque[AttemptTask] = deque()  # made, and owed a verdict: no editor call
+        self._judgements: deque[AttemptTask | DerivedTask] = deque()  # no editor call is owed on these
         self._attempts: list[tuple[Position, int, AttemptTask]] = []
         self._offered: set[str] = set()  # ids of attempts handed out or queued
         self._serial = 0
+        self._out = 0  # tasks handed out and not yet reported
+        self._closing = False
         self._open_sources = 0  # written scenes' sources not yet settled, and briefs not yet written
         for slot in self.slots:
             if slot.state is not None:
@@ -125,6 +144,18 @@ class Scheduler:
 
     def next(self) -> Task | None:
         """The next task, or None: nothing to hand out until something in flight is reported, or at all."""
+        task = self._next()
+        if task is None and self._out == 0 and not self._closing:
+            # No further attempt will be made: what was selected may be multiplied now.
+            self._closing = True
+            for slot in self.slots:
+                for source in slot.state.sources if slot.state else ():
+                    self._offer_derived(slot, source)
+            task = self._next()
+        self._out += task is not None
+        return task
+
+    def _next(self) -> Task | None:
         if self._judgements:
             return self._judgements.popleft()
         attempt = self._next_attempt()
@@ -140,6 +171,7 @@ class Scheduler:
 
     def done(self, task: Task) -> None:
         """Take back a task that is finished, whatever came of it."""
+        self._out -= 1
         match task:
             case WriteTask(slot):
                 self._open_sources -= 1
@@ -150,6 +182,9 @@ class Scheduler:
                 self._offer_source(slot, source)
             case AttemptTask(slot, source, lane, _):
                 self._offer_lane(slot, source, lane)
+                self._offer_derived(slot, source)
+            case DerivedTask(slot, source, _):
+                self._offer_derived(slot, source)
 
     # -- opening work --------------------------------------------------------------------------------------
 
@@ -169,6 +204,15 @@ class Scheduler:
         if isinstance(source.decision(self.plan, slot.state.scene), Accepted):
             for lane in source.lanes:
                 self._offer_lane(slot, source, lane)
+            self._offer_derived(slot, source)
+
+    def _offer_derived(self, slot: Slot, source: SourceState) -> None:
+        assert slot.state is not None  # noqa: S101  (it has a source)
+        for derived in derive(self.plan, slot.state, source, closing=self._closing):
+            name = identify("derived", *derived.key)
+            if name not in self._offered and not derived.settled(self.plan):
+                self._offered.add(name)
+                self._judgements.append(DerivedTask(slot, source, derived))
 
     def _offer_lane(self, slot: Slot, source: SourceState, lane: Lane) -> None:
         for attempt in owed(self.plan, lane):
@@ -276,4 +320,8 @@ def count_owed(plan: Plan, slots: Iterable[Slot]) -> Mapping[str, int]:
                     counts["edits to attempt"] += 1
                 elif isinstance(decision, Undecided):
                     counts[f"{decision.gate.replace('_', ' ')} verdicts"] += 1
+        for source in slot.state.passed(plan):
+            for derived in derive(plan, slot.state, source, closing=False):
+                if not derived.settled(plan):
+                    counts[f"{derived.kind} pairs"] += 1
     return counts

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from triptych.mining.schedule import Slot
-from triptych.mining.state import AttemptState, Lane, Plan, SceneState, SourceState
+from triptych.mining.state import (
+    AttemptState,
+    DerivedState,
+    Plan,
+    SceneState,
+    SourceState,
+    derive,
+    kept_after_backward,
+)
 from triptych.records import Attempt, Edit, Scene, Source
 from triptych.validator.rule import (
     Accepted,
     Rejected,
     Scores,
+    Undecided,
 )
 
 FUNNEL_STAGES = (
@@ -27,21 +37,53 @@ FUNNEL_STAGES = (
 )
 
 
+TripletKind = Literal["forward", "inverse", "composite"]
+KINDS: tuple[TripletKind, ...] = get_args(TripletKind)
+
+
 @dataclass(frozen=True, slots=True)
 class Triplet:
-    """A selected triplet: the best accepted attempt of its (source, instruction)."""
+    """⟨source image, instruction, edited image⟩ that leaves the run, and what it came from.
 
+    Forward: the best accepted attempt of its (source, instruction). Derived ones name the edits and attempts
+    they were made of, the inverted one first.
+    """
+
+    id: str  # of its Pair
+    kind: TripletKind
     scene: Scene
     source: Source
-    edit: Edit
-    attempt: Attempt
+    edits: tuple[Edit, ...]
+    attempts: tuple[Attempt, ...]
+    source_image: str
+    instruction: str
+    edited_image: str
     scores: Scores
-    kind: str = "forward"
 
     @property
-    def id(self) -> str:
-        """Id of its Pair."""
-        return self.attempt.pair_id
+    def category(self) -> str:
+        """Category of its edit; a joined one is composite."""
+        return "composite" if self.kind == "composite" else self.edits[0].category
+
+    @property
+    def edit(self) -> Edit:
+        """The (first) edit that it came from."""
+        return self.edits[0]
+
+    @property
+    def attempt(self) -> Attempt:
+        """The (first) attempt that it came from."""
+        return self.attempts[0]
+
+    @property
+    def width(self) -> int:
+        """In pixels, of both pictures."""
+        return self.source.width
+
+    @property
+    def height(self) -> int:
+        """In pixels, of both pictures."""
+        return self.source.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +101,29 @@ class RejectedPair:
 
 
 @dataclass(slots=True)
+class KindCounts:
+    """How many pairs of a kind there are, and how many leave the run."""
+
+    made: int = 0  # forward: selected before the backward filter; derived: judged to the end
+    kept: int = 0
+
+
+@dataclass(slots=True)
 class RunView:
     """A run under one rule."""
 
     funnel: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FUNNEL_STAGES, 0))
-    rejections: Counter[str] = field(default_factory=Counter)  # reason → sources and attempts
-    triplets: list[Triplet] = field(default_factory=list)
-    owed: int = 0  # attempts and sources on which something is still to do
+    rejections: Counter[str] = field(default_factory=Counter)  # reason → sources, attempts, derived pairs
+    selected: list[Triplet] = field(default_factory=list)  # forward, before the backward filter
+    triplets: list[Triplet] = field(default_factory=list)  # all that leave the run
+    dropped: list[Triplet] = field(default_factory=list)  # forward ones that the backward filter took out
+    kinds: dict[str, KindCounts] = field(default_factory=lambda: {kind: KindCounts() for kind in KINDS})
+    owed: int = 0  # pairs and sources on which something is still to do
+
+    @property
+    def multiplier(self) -> float | None:
+        """Triplets that leave the run ÷ forward ones selected before the backward filter."""
+        return round(len(self.triplets) / len(self.selected), 4) if self.selected else None
 
 
 def view_of(plan: Plan, slots: Iterable[Slot]) -> RunView:
@@ -78,7 +136,9 @@ def view_of(plan: Plan, slots: Iterable[Slot]) -> RunView:
         view.funnel["scenes"] += 1
         for source in slot.state.sources:
             _count_source(view, plan, slot.state, source)
-    view.funnel["selected"] = len(view.triplets)
+    view.funnel["selected"] = view.kinds["forward"].made = len(view.selected)
+    for triplet in view.triplets:
+        view.kinds[triplet.kind].kept += 1
     return view
 
 
@@ -95,9 +155,7 @@ def _count_source(view: RunView, plan: Plan, scene: SceneState, source: SourceSt
         for lane in source.lanes:
             for attempt in lane.attempts:
                 _count_attempt(view, plan, attempt)
-            best = best_of(plan, lane)
-            if best is not None:
-                view.triplets.append(Triplet(scene.scene, source.source, lane.edit, *best))
+        _select(view, plan, scene, source)
     else:
         view.owed += 1
 
@@ -112,23 +170,62 @@ def _count_attempt(view: RunView, plan: Plan, state: AttemptState) -> None:
     if isinstance(decision, Rejected):
         passed = gates.index(decision.gate)
         view.rejections[decision.reason] += 1
-    elif decision is not None and not isinstance(decision, Accepted):
+    elif isinstance(decision, Undecided):
         passed = gates.index(decision.gate)
         view.owed += 1
     for gate in gates[:passed]:
         view.funnel[gate] += 1
 
 
-def best_of(plan: Plan, lane: Lane) -> tuple[Attempt, Scores] | None:
-    """The accepted attempt with the highest √(adherence·aesthetics) (stage 8); of equals the first seed."""
-    best: tuple[Attempt, Scores] | None = None
-    for state in lane.attempts:
-        decision = state.decision(plan)
-        if not isinstance(decision, Accepted) or decision.scores is None or state.attempt is None:
+def _select(view: RunView, plan: Plan, scene: SceneState, source: SourceState) -> None:
+    """Stages 8 and 11: the best of every lane, unless its inverse speaks against it, and what derives."""
+    assert source.source is not None  # noqa: S101  (its lanes are open)
+    derived = derive(plan, scene, source, closing=True)
+    inverse_of = {state.attempts[0].id: state for state in derived if state.kind == "inverse"}
+    stay: set[str] = set()
+    for lane in source.lanes:
+        best = lane.best(plan)
+        if best is None:
             continue
-        if best is None or decision.scores.geometric_mean > best[1].geometric_mean:
-            best = state.attempt, decision.scores
-    return best
+        attempt, scores = best
+        pair = source.source.image, lane.edit.instruction, attempt.image
+        root = scene.scene, source.source
+        triplet = Triplet(attempt.pair_id, "forward", *root, (lane.edit,), (attempt,), *pair, scores)
+        view.selected.append(triplet)
+        verdict = kept_after_backward(plan, inverse_of.get(attempt.id))
+        if isinstance(verdict, Accepted):
+            stay.add(attempt.id)
+            view.triplets.append(triplet)
+        elif isinstance(verdict, Rejected):
+            view.dropped.append(triplet)
+            view.rejections[verdict.reason] += 1
+        else:
+            view.owed += 1
+    for state in derived:
+        _count_derived(view, plan, scene.scene, source.source, state, stay)
+
+
+def _count_derived(
+    view: RunView, plan: Plan, scene: Scene, source: Source, state: DerivedState, stay: Collection[str]
+) -> None:
+    """A derived pair leaves the run if its gates let it and every triplet that it came from stays."""
+    decision, pair = state.decision(plan), state.pair
+    if pair is None or isinstance(decision, Undecided):
+        view.owed += state.spent is None
+        return
+    view.kinds[state.kind].made += 1
+    if isinstance(decision, Rejected):
+        view.rejections[f"{state.kind}_{decision.reason}"] += 1
+    elif isinstance(decision, Accepted) and decision.scores is not None:
+        if all(attempt.id in stay for attempt in state.attempts):
+            parts = pair.source_image, pair.instruction, pair.edited_image
+            view.triplets.append(
+                Triplet(
+                    pair.id, state.kind, scene, source, state.edits, state.attempts, *parts, decision.scores
+                )
+            )
+        else:
+            view.rejections[f"{state.kind}_parent_dropped"] += 1
 
 
 def rejected_pairs(plan: Plan, slots: Iterable[Slot]) -> Iterator[RejectedPair]:

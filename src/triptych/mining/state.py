@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+from triptych.bootstrap.compose import choose_pairs
 from triptych.ledger.queries import CallHistory, SceneFacts
 from triptych.mining.jobs import Lost
 from triptych.pixels.sizes import SIZES, scaled
 from triptych.recipe import Recipe
 from triptych.records import (
     Attempt,
+    Derivation,
     Edit,
     Fact,
+    Pair,
+    Phrase,
+    PhraseKind,
     RoleName,
     Scene,
     Signal,
@@ -25,13 +31,16 @@ from triptych.records import (
     attempt_id,
     identify,
     pair_id,
+    phrase_id,
     source_id,
 )
 from triptych.validator.rule import (
     Accepted,
     Decision,
     Rejected,
+    Scores,
     Undecided,
+    backward_decision,
     pair_decision,
     screen_decision,
 )
@@ -57,21 +66,22 @@ class Plan:
         return self.recipe.seed * 1000 + number
 
 
-@dataclass(slots=True)
-class AttemptState:
-    """One attempt: owed, spent without a picture, or made and in judgement."""
+@dataclass(slots=True, kw_only=True)
+class PairState:
+    """What is known of a pair in judgement, or why there will be none."""
 
-    id: str
-    seed: int
-    attempt: Attempt | None = None
-    lost: Lost | None = None
-    spent: str | None = None  # why there is no picture and will be none
+    spent: str | None = None
     signals: dict[str, float] = field(default_factory=dict)
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
 
+    @property
+    def pair(self) -> Pair | None:
+        """The pair; None while one of its parts is owed."""
+        raise NotImplementedError
+
     def decision(self, plan: Plan) -> Decision | None:
-        """What the rule says of the pair; None while there is no picture."""
-        if self.attempt is None:
+        """What the rule says of the pair; None while there is none."""
+        if self.pair is None:
             return None
         specs = plan.spec_id("soft_filter"), plan.spec_id("validator")
         return pair_decision(self.verdicts, self.signals, *specs, plan.recipe.rule)
@@ -82,6 +92,72 @@ class AttemptState:
             return True
         decision = self.decision(plan)
         return decision is not None and not isinstance(decision, Undecided)
+
+    def know(self, plan: Plan, facts: SceneFacts) -> None:
+        """Add what earlier commands measured and judged of the pair."""
+        if self.pair is not None:
+            self.signals.update(facts.signals.get(self.pair.id, {}).get(plan.spec_id("checks"), {}))
+            self.verdicts.update(facts.verdicts.get(self.pair.id, {}))
+
+
+@dataclass(slots=True)
+class AttemptState(PairState):
+    """One attempt: owed, spent without a picture, or made and in judgement."""
+
+    id: str
+    seed: int
+    source_image: str
+    instruction: str
+    attempt: Attempt | None = None
+    lost: Lost | None = None
+
+    @property
+    def pair(self) -> Pair | None:
+        """The attempt's pair."""
+        if self.attempt is None:
+            return None
+        return Pair(self.attempt.pair_id, self.source_image, self.instruction, self.attempt.image)
+
+
+@dataclass(slots=True)
+class DerivedState(PairState):
+    """A pair derived from accepted attempts at one source: an inverse, or a composite of two."""
+
+    kind: Literal["inverse", "composite"]
+    edits: tuple[Edit, ...]  # the one that is inverted, and of a composite the one that follows
+    attempts: tuple[Attempt, ...]  # accepted, of these edits
+    source_image: str
+    edited_image: str
+    phrase: Phrase | None = None
+    rests_on: tuple[DerivedState, ...] = ()  # inverses whose instruction or verdict it takes
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from others of its source."""
+        return self.kind, *(attempt.id for attempt in self.attempts)
+
+    @property
+    def pair(self) -> Pair | None:
+        """The pair; None while nobody has worded its instruction."""
+        if self.phrase is None:
+            return None
+        parts = self.source_image, self.phrase.instruction, self.edited_image
+        return Pair(pair_id(*parts), *parts)
+
+    def phrase_id(self, plan: Plan) -> str:
+        """Id of the instruction that it needs."""
+        kind: PhraseKind = "inverse" if self.kind == "inverse" else "joined"
+        other = self.edits[1].id if len(self.edits) > 1 else None
+        return phrase_id(kind, self.edits[0].id, other, plan.spec_id("writer"))
+
+    def derivations(self) -> tuple[Derivation, ...]:
+        """The edges from its parents."""
+        pair = self.pair
+        assert pair is not None  # noqa: S101  (asked for once the pair is there)
+        return tuple(
+            Derivation(pair.id, number, attempt.pair_id, self.kind)
+            for number, attempt in enumerate(self.attempts)
+        )
 
 
 @dataclass(slots=True)
@@ -94,6 +170,23 @@ class Lane:
     def accepted(self, plan: Plan) -> bool:
         """Whether any attempt passes every gate."""
         return any(isinstance(attempt.decision(plan), Accepted) for attempt in self.attempts)
+
+    def finished(self, plan: Plan) -> bool:
+        """Whether its policy asks for no further attempt, so that its best is known."""
+        if plan.recipe.policy == "until_accepted" and self.accepted(plan):
+            return True
+        return all(attempt.settled(plan) for attempt in self.attempts)
+
+    def best(self, plan: Plan) -> tuple[Attempt, Scores] | None:
+        """The accepted attempt with the highest √(adherence·aesthetics) (stage 8); of equals the first."""
+        best: tuple[Attempt, Scores] | None = None
+        for state in self.attempts:
+            decision = state.decision(plan)
+            if not isinstance(decision, Accepted) or decision.scores is None or state.attempt is None:
+                continue
+            if best is None or decision.scores.geometric_mean > best[1].geometric_mean:
+                best = state.attempt, decision.scores
+        return best
 
 
 @dataclass(slots=True)
@@ -110,6 +203,7 @@ class SourceState:
     spent: str | None = None
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
     lanes: list[Lane] = field(default_factory=list)
+    derived: dict[tuple[str, ...], DerivedState] = field(default_factory=dict)
 
     def decision(self, plan: Plan, scene: Scene) -> Decision | None:
         """What the screen says; a photograph has nothing to be screened against and passes."""
@@ -137,6 +231,8 @@ class SceneState:
     sources: list[SourceState]
     facts: SceneFacts  # as they were when this command began
     gone: frozenset[str] = frozenset()  # images that facts name but that are no longer on disk
+    phrases: dict[str, Phrase] = field(default_factory=dict)  # by id; sources of a scene share them
+    unphrased: dict[str, str] = field(default_factory=dict)  # id → why there will be none
 
     @property
     def calls(self) -> Mapping[str, CallHistory]:
@@ -160,23 +256,28 @@ def scene_state(
     plan: Plan, ordinal: int, facts: SceneFacts, gone: frozenset[str] = frozenset()
 ) -> SceneState:
     """Lay a scene's facts out by the plan. `gone`: images that facts name but that are no longer on disk."""
-    recipe = plan.recipe
-    edits = facts.edits[: recipe.edits_per_scene]
+    edits = facts.edits[: plan.recipe.edits_per_scene]
     state = SceneState(ordinal, facts.scene, edits, [], facts, gone)
+    state.phrases.update((phrase.id, phrase) for phrase in facts.phrases)
     if facts.scene.origin == "photograph":
-        for imported in facts.sources:
-            size = imported.width, imported.height
-            state.sources.append(SourceState(imported.id, imported.seed, 0, *size, imported))
+        state.sources.extend(_imported(plan, facts.sources))
     else:
         known = {source.id: source for source in facts.sources}
-        for number in range(recipe.sources_per_scene):
-            state.sources.append(_owed_source(plan, ordinal, facts.scene, number))
-            _place_source(plan, state.sources[-1], known, facts, gone)
+        for number in range(plan.recipe.sources_per_scene):
+            source = _owed_source(plan, ordinal, facts.scene, number)
+            _place_source(plan, state, source, known.get(source.id))
+            state.sources.append(source)
     for source in state.sources:
         if source.source is not None:
-            open_lanes(plan, state, source, facts, gone)
-            source.verdicts.update(facts.verdicts.get(source.source.image, {}))
+            open_lanes(plan, state, source)
     return state
+
+
+def _imported(plan: Plan, sources: Iterable[Source]) -> Iterator[SourceState]:
+    """The photograph as this recipe wants it; an import at another size is another source."""
+    for source in sources:
+        if source.spec_id == plan.spec_id("importer"):
+            yield SourceState(source.id, source.seed, 0, source.width, source.height, source)
 
 
 def _owed_source(plan: Plan, ordinal: int, scene: Scene, number: int) -> SourceState:
@@ -187,69 +288,112 @@ def _owed_source(plan: Plan, ordinal: int, scene: Scene, number: int) -> SourceS
     return SourceState(id_, seed, number, size.width, size.height)
 
 
-def _place_source(
-    plan: Plan,
-    state: SourceState,
-    known: Mapping[str, Source],
-    facts: SceneFacts,
-    gone: frozenset[str] | set[str],
-) -> None:
-    source = known.get(state.id)
+def _place_source(plan: Plan, scene: SceneState, state: SourceState, source: Source | None) -> None:
     if source is None:
-        state.spent = spent_reason(plan, facts.calls.get(state.id))
-    elif source.image in gone:
+        state.spent = spent_reason(plan, scene.calls.get(state.id))
+    elif source.image in scene.gone:
         state.lost = Lost(source.revision, source.image)
     else:
         state.source = source
 
 
-def open_lanes(
-    plan: Plan,
-    state: SceneState,
-    source: SourceState,
-    facts: SceneFacts | None = None,
-    gone: frozenset[str] | set[str] = frozenset(),
-) -> None:
-    """Lay out the attempts owed on a source that is there, with the facts known of them."""
-    editor = plan.spec_id("editor")
+def open_lanes(plan: Plan, scene: SceneState, source: SourceState) -> None:
+    """Lay out the attempts owed on a source that is there, with all that is known of it and of them."""
+    assert source.source is not None  # noqa: S101  (callers look first)
+    image = source.source.image
+    source.verdicts.update(scene.facts.verdicts.get(image, {}))
     source.lanes = []
-    for edit in state.edits:
-        made: dict[str, Attempt] = {}
-        if facts is not None:
-            made = {attempt.id: attempt for attempt in facts.attempts.get((source.id, edit.id), ())}
-        attempts = []
+    for edit in scene.edits:
+        made = {attempt.id: attempt for attempt in scene.facts.attempts.get((source.id, edit.id), ())}
+        lane = Lane(edit, [])
         for number in range(plan.recipe.attempts):
             seed = plan.seed(number)
-            id_ = attempt_id(source.id, edit.id, editor, seed)
-            attempt = AttemptState(id_, seed)
-            if facts is not None:
-                _place_attempt(plan, source, edit, attempt, made.get(id_), facts, gone)
-            attempts.append(attempt)
-        source.lanes.append(Lane(edit, attempts))
+            id_ = attempt_id(source.id, edit.id, plan.spec_id("editor"), seed)
+            lane.attempts.append(AttemptState(id_, seed, image, edit.instruction))
+            _place_attempt(plan, scene, lane.attempts[-1], made.get(id_))
+        source.lanes.append(lane)
 
 
-def _place_attempt(
-    plan: Plan,
-    source: SourceState,
-    edit: Edit,
-    state: AttemptState,
-    attempt: Attempt | None,
-    facts: SceneFacts,
-    gone: frozenset[str] | set[str],
-) -> None:
+def _place_attempt(plan: Plan, scene: SceneState, state: AttemptState, attempt: Attempt | None) -> None:
     if attempt is None:
-        state.spent = spent_reason(plan, facts.calls.get(state.id))
+        state.spent = spent_reason(plan, scene.calls.get(state.id))
         return
-    assert source.source is not None  # noqa: S101  (lanes open on sources that are there)
-    current = pair_id(source.source.image, edit.instruction, attempt.image)
-    if (
-        attempt.image in gone or attempt.pair_id != current
-    ):  # the picture, or the source it was made from, is gone
+    current = pair_id(state.source_image, state.instruction, attempt.image)
+    if attempt.image in scene.gone or attempt.pair_id != current:
+        # The picture is gone, or was made from a source that is.
         state.lost = Lost(attempt.revision, attempt.image)
         return
     state.attempt = attempt
-    state.signals.update(facts.signals.get(attempt.pair_id, {}).get(plan.spec_id("checks"), {}))
-    state.verdicts.update(facts.verdicts.get(attempt.pair_id, {}))
+    state.know(plan, scene.facts)
+
+
+def derive(plan: Plan, scene: SceneState, source: SourceState, *, closing: bool) -> list[DerivedState]:
+    """The pairs that this source's accepted attempts give rise to, as far as that is known by now.
+
+    An inverse for the best of every lane that is finished; composites once all lanes and inverses are.
+    `closing`: no further attempt will be made, so every lane counts as finished.
+    """
+    if not plan.recipe.multiply.inverse or source.source is None:
+        return []
+    if not isinstance(source.decision(plan, scene.scene), Accepted):
+        return []
+    inverses: list[DerivedState] = []
+    open_ends = False
+    for lane in source.lanes:
+        best = lane.best(plan)
+        if not (closing or lane.finished(plan)):
+            open_ends = True
+        elif best is not None:
+            inverse = DerivedState("inverse", (lane.edit,), (best[0],), best[0].image, source.source.image)
+            inverses.append(_known(plan, scene, source, inverse))
+    if open_ends or not all(inverse.settled(plan) for inverse in inverses):
+        return inverses
+    return inverses + _composites(plan, scene, source, inverses)
+
+
+def _composites(
+    plan: Plan, scene: SceneState, source: SourceState, inverses: list[DerivedState]
+) -> list[DerivedState]:
+    """Joined pairs of edits whose inverses were accepted, as many as the recipe allows."""
+    sound = [inverse for inverse in inverses if isinstance(inverse.decision(plan), Accepted)]
+    categories = [inverse.edits[0].category for inverse in sound]
+    composites = []
+    for i, j in choose_pairs(categories, plan.recipe.multiply.composites_per_source):
+        first, second = sound[i], sound[j]
+        composite = DerivedState(
+            "composite",
+            (first.edits[0], second.edits[0]),
+            (first.attempts[0], second.attempts[0]),
+            first.attempts[0].image,
+            second.attempts[0].image,
+            rests_on=(first, second),
+        )
+        composites.append(_known(plan, scene, source, composite))
+    return composites
+
+
+def _known(plan: Plan, scene: SceneState, source: SourceState, derived: DerivedState) -> DerivedState:
+    """The state of this pair that is kept already, or this one with what the facts say of it."""
+    kept = source.derived.get(derived.key)
+    if kept is not None:
+        return kept
+    id_ = derived.phrase_id(plan)
+    derived.phrase = scene.phrases.get(id_)
+    if derived.phrase is None:
+        derived.spent = scene.unphrased.get(id_) or spent_reason(plan, scene.calls.get(id_))
+    derived.know(plan, scene.facts)
+    source.derived[derived.key] = derived
+    return derived
+
+
+def kept_after_backward(plan: Plan, inverse: DerivedState | None) -> Decision:
+    """Whether a selected triplet stays, given its inverse (None where the recipe wants none)."""
+    if inverse is None or inverse.spent is not None:
+        return Accepted()
+    if not inverse.settled(plan):
+        return Undecided("backward")
+    specs = plan.spec_id("soft_filter"), plan.spec_id("validator")
+    return backward_decision(inverse.verdicts, *specs, plan.recipe.rule)
 
 
 def spent_reason(plan: Plan, history: CallHistory | None) -> str | None:
@@ -268,12 +412,12 @@ def describe_job_id(scene: str, plan: Plan) -> str:
     return identify("describe", scene, plan.spec_id("writer"))
 
 
-def take(state: AttemptState | SourceState, facts: Iterable[Fact]) -> None:
+def take(state: PairState | SourceState, facts: Iterable[Fact]) -> None:
     """Add facts that a job just made to the state they belong to."""
     for fact in facts:
         if isinstance(fact, Verdict):
             state.verdicts[fact.spec_id, fact.question] = fact
-        elif isinstance(fact, Signal) and isinstance(state, AttemptState):
+        elif isinstance(fact, Signal) and isinstance(state, PairState):
             state.signals[fact.name] = fact.value
         elif isinstance(fact, Attempt) and isinstance(state, AttemptState):
             state.attempt, state.lost = fact, None

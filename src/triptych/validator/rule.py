@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from triptych.records import Verdict
 
-Gate = Literal["screen", "soft_filter", "low_level", "validator"]
+Gate = Literal["screen", "soft_filter", "low_level", "validator", "backward"]
 Verdicts = Mapping[tuple[str, str], Verdict]  # (spec id, question) → verdict
 
 
@@ -45,6 +45,9 @@ class Rule(BaseModel):
     shift: float = Field(default=1.0, ge=0, description="highest shift outside the change, in pixels")
     zoom: float = Field(default=0.5, ge=0, description="highest zoom outside the change, in percent")
     threshold: AxisThresholds = AxisThresholds()
+    backward: float = Field(
+        default=3.0, ge=1, le=5, description="lowest adherence of its inverse that leaves a triplet in"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -174,3 +177,17 @@ def pair_decision(
         if not isinstance(decision, Accepted):
             return decision
     return validator_decision(verdicts, validator_spec, rule)
+
+
+def backward_decision(inverse: Verdicts, soft_spec: str, validator_spec: str, rule: Rule) -> Decision:
+    """Whether a triplet survives what its inverse shows (stage 11).
+
+    Where nothing was painted that could be removed, "remove the cat" passes every gate, and the inverse adds
+    no cat. The validator's adherence counts; of an inverse that the soft filter stopped, the soft filter's.
+    """
+    for spec in (validator_spec, soft_spec):
+        verdict = inverse.get((spec, "adherence"))
+        if verdict is not None and verdict.value is not None:
+            low = round(verdict.value, 4) < rule.backward
+            return Rejected("backward", "backward_inconsistent") if low else Accepted()
+    return Accepted()  # a judge that has no answer is no evidence against the triplet

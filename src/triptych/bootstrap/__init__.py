@@ -1,0 +1,1 @@
+"""More triplets from those that were accepted: inversion and composition."""
