@@ -71,7 +71,18 @@ def triplet(
     pair = pair_id(before, said, after)
     tried = attempt_id(made, edit.id, editor, 0)
     attempt = Attempt(tried, 0, made, edit.id, editor, 0, after, "0" * 32, pair)
-    return Triplet(scene, source, edit, attempt, Scores(4.7 + (number % 30) / 100, 4.9))
+    return Triplet(
+        attempt.pair_id,
+        "forward",
+        scene,
+        source,
+        (edit,),
+        (attempt,),
+        source.image,
+        edit.instruction,
+        attempt.image,
+        Scores(4.7 + (number % 30) / 100, 4.9),
+    )
 
 
 def triplets(count: int, images: ImageStore) -> list[Triplet]:
@@ -83,4 +94,18 @@ def rejected(number: int, reason: str, images: ImageStore) -> RejectedPair:
     """A pair stopped for this reason, judged by the soft filter alone."""
     made = triplet(number, images, instruction=f"Remove tree {number} ({reason})")
     soft = Scores(2.5, 4.0)
-    return RejectedPair(made.scene, made.source, made.edit, made.attempt, "soft_filter", reason, soft, None)
+    return RejectedPair(
+        made.id,
+        made.kind,
+        made.scene,
+        made.source,
+        made.edits,
+        made.attempts,
+        made.source_image,
+        made.instruction,
+        made.edited_image,
+        "soft_filter",
+        reason,
+        soft,
+        None,
+    )

@@ -36,9 +36,12 @@ def status(
             "cost": {role: _cost(cost) for role, cost in costs(run.ledger).items()},
             "failures": reasons,
             "owed": dict(run.owed()),
+            "kinds": {kind: {"made": n.made, "kept": n.kept} for kind, n in view.kinds.items()},
+            "multiplier": view.multiplier,
+            "backward_filter": {"dropped": len(view.dropped)},
         }
         if truth:
-            told["truth"] = _truth(run, rows)
+            _add_truth(told, run, view, rows)
         if json:
             sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
         else:
@@ -63,10 +66,14 @@ def verify_run(path: Path, *, json: bool = False) -> int:
     return 1 if problems else 0
 
 
-def _truth(run: Run, rows: Path | None) -> dict[str, Any]:
-    from triptych.cli.truth import truth_of_run
+def _add_truth(told: dict[str, Any], run: Run, view: RunView, rows: Path | None) -> None:
+    from triptych.cli.truth import measured_run, truth_told
 
-    return truth_of_run(run, rows)
+    measured = measured_run(run, view)
+    told["truth"] = truth_told(run, measured, rows)
+    for kind, rates in measured.kinds().items():
+        told["kinds"][kind] |= rates
+    told["backward_filter"] |= measured.backward()
 
 
 def _counter(counts: dict[str, int]) -> Counter[str]:
@@ -95,6 +102,9 @@ def _print(
     console.print(table)
     if reasons:
         console.print("stopped by: " + " · ".join(f"{name} {n:,}" for name, n in reasons.items()))
+    if view.multiplier is not None and len(view.triplets) != len(view.selected):
+        kinds = " · ".join(f"{kind} {n.kept:,} of {n.made:,}" for kind, n in view.kinds.items())
+        console.print(f"kept: {kinds}; {view.multiplier:.2f} triplets for each selected one")
     if owed := told["owed"]:
         console.print(f"owed: {owed}")
     if "truth" in told:

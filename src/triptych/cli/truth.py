@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from triptych.backends.studio.world import WorldStore
-from triptych.datasets.truth import KnownTruth, measure, rows, truth_report
+from triptych.datasets.truth import KnownTruth, Measured, measure, rows, truth_report
 from triptych.errors import UserError
+from triptych.mining.select import RunView
 from triptych.runs import Run
 
 _FLAWS_SHOWN = 8
@@ -31,15 +32,17 @@ class _StudioWorld:
         return None if truth is None else truth.good
 
 
-def truth_of_run(run: Run, rows_file: Path | None) -> dict[str, Any]:
-    """The truth report of a run; with a file, a JSON line for every Pair as well."""
+def measured_run(run: Run, view: RunView) -> Measured:
+    """A run joined with what the studio knows. UserError where it knows nothing."""
     if not run.folder.world.exists():
         raise UserError(
             f"{run.folder.path} has no known truth: only runs of the embedded studio have (no world.sqlite)"
         )
-    selected = {triplet.attempt.id for triplet in run.view().triplets}
-    world = _StudioWorld(WorldStore(run.folder.world))
-    measured = measure(run.plan, run.slots, selected, world)
+    return measure(run.plan, run.slots, view, _StudioWorld(WorldStore(run.folder.world)))
+
+
+def truth_told(run: Run, measured: Measured, rows_file: Path | None) -> dict[str, Any]:
+    """The truth report; with a file, a JSON line for every Pair as well."""
     if rows_file is not None:
         with rows_file.open("wb") as file:
             for row in rows(run.plan, measured):

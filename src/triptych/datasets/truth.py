@@ -14,7 +14,17 @@ import numpy.typing as npt
 
 from triptych.ledger.images import ImageStore
 from triptych.mining.schedule import Slot
-from triptych.mining.state import AttemptState, Lane, Plan, SceneState, SourceState
+from triptych.mining.select import RunView
+from triptych.mining.state import (
+    AttemptState,
+    DerivedState,
+    Lane,
+    PairState,
+    Plan,
+    SceneState,
+    SourceState,
+    derive,
+)
 from triptych.validator.rule import Accepted, Gate, Rejected
 
 _GATES: tuple[Gate, ...] = ("soft_filter", "low_level", "validator")
@@ -54,6 +64,15 @@ class World(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredDerived:
+    """A derived pair with its truth beside what became of it."""
+
+    state: DerivedState
+    truth: KnownTruth
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredPair:
     """An attempt with its truth beside what the gates said."""
 
@@ -72,12 +91,51 @@ class Measured:
     """A run, measured."""
 
     pairs: list[MeasuredPair]
+    derived: list[MeasuredDerived]
     sources: list[tuple[bool, bool]]  # (passed the screen, truly good)
+    dropped: frozenset[str]  # attempts that the backward filter took out
+
+    def kinds(self) -> dict[str, dict[str, Any]]:
+        """Precision of what leaves the run, by kind."""
+        good: dict[str, list[bool]] = defaultdict(list)
+        for pair in self.pairs:
+            if pair.selected and not self._is_dropped(pair):
+                good["forward"].append(pair.truth.good)
+        for derived in self.derived:
+            if derived.kept:
+                good[derived.state.kind].append(derived.truth.good)
+        return {
+            kind: {
+                "precision": _share(sum(truths), len(truths)),
+                "precision_interval": wilson(sum(truths), len(truths)),
+            }
+            for kind, truths in good.items()
+        }
+
+    def backward(self) -> dict[str, Any]:
+        """What the backward filter took out, and what of it was rightly taken."""
+        selected = [pair for pair in self.pairs if pair.selected]
+        dropped = [pair for pair in selected if self._is_dropped(pair)]
+        return {
+            "trivial_successes": sum(_trivial(pair.truth) for pair in selected),
+            "trivial_successes_caught": sum(_trivial(pair.truth) for pair in dropped),
+            "bad_caught": sum(not pair.truth.good for pair in dropped),
+            "good_lost": sum(pair.truth.good for pair in dropped),
+        }
+
+    def _is_dropped(self, pair: MeasuredPair) -> bool:
+        return pair.state.attempt is not None and pair.state.attempt.id in self.dropped
 
 
-def measure(plan: Plan, slots: Iterable[Slot], selected: Collection[str], world: World) -> Measured:
-    """Join decisions with truth. Attempts and sources of which nothing is known are left out."""
-    measured = Measured([], [])
+def _trivial(truth: KnownTruth) -> bool:
+    return any(kind == "trivial" for kind, _ in truth.flaws)
+
+
+def measure(plan: Plan, slots: Iterable[Slot], view: RunView, world: World) -> Measured:
+    """Join decisions with truth. Pairs and sources of which nothing is known are left out."""
+    selected = {triplet.attempt.id for triplet in view.selected}
+    leaving = {triplet.id for triplet in view.triplets}
+    measured = Measured([], [], [], frozenset(triplet.attempt.id for triplet in view.dropped))
     for slot in slots:
         if slot.state is None:
             continue
@@ -88,6 +146,14 @@ def measure(plan: Plan, slots: Iterable[Slot], selected: Collection[str], world:
                 measured.sources.append((isinstance(decision, Accepted), good))
         for source, lane in slot.state.lanes(plan):
             measured.pairs.extend(_pairs(plan, slot.state, source, lane, selected, world))
+        for source in slot.state.passed(plan):
+            for state in derive(plan, slot.state, source, closing=True):
+                pair = state.pair
+                if pair is None or not state.settled(plan):
+                    continue
+                truth = world.truth_of(pair.source_image, pair.instruction, pair.edited_image)
+                if truth is not None:
+                    measured.derived.append(MeasuredDerived(state, truth, pair.id in leaving))
     return measured
 
 
@@ -129,23 +195,33 @@ def truth_report(measured: Measured, images: ImageStore) -> dict[str, Any]:
 
 def rows(plan: Plan, measured: Measured) -> Iterator[dict[str, Any]]:
     """One record for every Pair: its verdicts beside its truth."""
-    roles = {plan.spec_id(role): role for role in ("soft_filter", "validator")}
     for pair in measured.pairs:
-        assert pair.state.attempt is not None  # noqa: S101  (measured pairs have a picture)
-        verdicts: dict[str, dict[str, float | None]] = defaultdict(dict)
-        for (spec, question), verdict in pair.state.verdicts.items():
-            if spec in roles:
-                verdicts[roles[spec]][question] = verdict.value
-        yield {
-            "id": pair.state.attempt.pair_id,
-            "kind": "forward",
-            "category": pair.lane.edit.category,
-            "verdicts": verdicts,
-            "selected": pair.selected,
-            "true_adherence": pair.truth.adherence,
-            "true_aesthetics": pair.truth.aesthetics,
-            "flaws": [[kind, strength] for kind, strength in pair.truth.flaws],
-        }
+        yield _row(plan, pair.state, "forward", pair.lane.edit.category, pair.truth, selected=pair.selected)
+    for derived in measured.derived:
+        kind = derived.state.kind
+        category = "composite" if kind == "composite" else derived.state.edits[0].category
+        yield _row(plan, derived.state, kind, category, derived.truth, selected=derived.kept)
+
+
+def _row(
+    plan: Plan, state: PairState, kind: str, category: str, truth: KnownTruth, *, selected: bool
+) -> dict[str, Any]:
+    assert state.pair is not None  # noqa: S101  (measured pairs are whole)
+    roles = {plan.spec_id(role): role for role in ("soft_filter", "validator")}
+    verdicts: dict[str, dict[str, float | None]] = defaultdict(dict)
+    for (spec, question), verdict in state.verdicts.items():
+        if spec in roles:
+            verdicts[roles[spec]][question] = verdict.value
+    return {
+        "id": state.pair.id,
+        "kind": kind,
+        "category": category,
+        "verdicts": verdicts,
+        "selected": selected,
+        "true_adherence": truth.adherence,
+        "true_aesthetics": truth.aesthetics,
+        "flaws": [[flaw, strength] for flaw, strength in truth.flaws],
+    }
 
 
 def _rates(decided: Collection[tuple[bool, bool]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from triptych.mining.schedule import Slot
 from triptych.mining.state import (
     AttemptState,
     DerivedState,
+    PairState,
     Plan,
     SceneState,
     SourceState,
@@ -20,6 +21,7 @@ from triptych.mining.state import (
 from triptych.records import Attempt, Edit, Scene, Source
 from triptych.validator.rule import (
     Accepted,
+    Gate,
     Rejected,
     Scores,
     Undecided,
@@ -88,16 +90,36 @@ class Triplet:
 
 @dataclass(frozen=True, slots=True)
 class RejectedPair:
-    """An attempt that a gate stopped, with the scores it had got by then."""
+    """A pair that a gate stopped, with the scores it had got by then."""
 
+    id: str
+    kind: TripletKind
     scene: Scene
     source: Source
-    edit: Edit
-    attempt: Attempt
-    gate: str
+    edits: tuple[Edit, ...]
+    attempts: tuple[Attempt, ...]
+    source_image: str
+    instruction: str
+    edited_image: str
+    gate: Gate
     reason: str
     soft_scores: Scores | None
     scores: Scores | None
+
+    @property
+    def category(self) -> str:
+        """Category of its edit; a joined one is composite."""
+        return "composite" if self.kind == "composite" else self.edits[0].category
+
+    @property
+    def edit(self) -> Edit:
+        """The (first) edit that it came from."""
+        return self.edits[0]
+
+    @property
+    def attempt(self) -> Attempt:
+        """The (first) attempt that it came from."""
+        return self.attempts[0]
 
 
 @dataclass(slots=True)
@@ -229,30 +251,44 @@ def _count_derived(
 
 
 def rejected_pairs(plan: Plan, slots: Iterable[Slot]) -> Iterator[RejectedPair]:
-    """Every attempt that a gate stopped, in the order of the run."""
+    """Every attempt and derived pair that a gate stopped, in the order of the run.
+
+    A forward triplet that its inverse spoke against passed its own gates: it is in `RunView.dropped`.
+    """
     for slot in slots:
-        if slot.state is None:
-            continue
-        for source, lane in slot.state.lanes(plan):
-            for state in lane.attempts:
-                decision = state.decision(plan)
-                if isinstance(decision, Rejected) and state.attempt and source.source:
-                    soft = _scores(state, plan.spec_id("soft_filter"))
-                    scores = _scores(state, plan.spec_id("validator"))
-                    yield RejectedPair(
-                        slot.state.scene,
-                        source.source,
-                        lane.edit,
-                        state.attempt,
-                        decision.gate,
-                        decision.reason,
-                        soft,
-                        scores,
-                    )
+        for source in slot.state.passed(plan) if slot.state else ():
+            assert slot.state is not None  # noqa: S101  (the loop is over its sources)
+            assert source.source is not None  # noqa: S101  (it passed the screen)
+            root = slot.state.scene, source.source
+            for lane in source.lanes:
+                for attempt in lane.attempts:
+                    if attempt.attempt is not None:
+                        made_of = (lane.edit,), (attempt.attempt,)
+                        yield from _if_rejected(plan, "forward", *root, *made_of, attempt)
+            for derived in derive(plan, slot.state, source, closing=True):
+                made_of_many = derived.edits, derived.attempts
+                yield from _if_rejected(plan, derived.kind, *root, *made_of_many, derived)
 
 
-def _scores(state: AttemptState, spec: str) -> Scores | None:
-    values = [state.verdicts.get((spec, question)) for question in ("adherence", "aesthetics")]
-    if any(verdict is None or verdict.value is None for verdict in values):
-        return None
-    return Scores(*(round(verdict.value, 4) for verdict in values if verdict and verdict.value is not None))
+def _if_rejected(
+    plan: Plan,
+    kind: TripletKind,
+    scene: Scene,
+    source: Source,
+    edits: tuple[Edit, ...],
+    attempts: tuple[Attempt, ...],
+    state: PairState,
+) -> Iterator[RejectedPair]:
+    decision, pair = state.decision(plan), state.pair
+    if isinstance(decision, Rejected) and pair is not None:
+        parts = pair.source_image, pair.instruction, pair.edited_image
+        scores = [_scores(state, plan.spec_id(role)) for role in ("soft_filter", "validator")]
+        yield RejectedPair(
+            pair.id, kind, scene, source, edits, attempts, *parts, decision.gate, decision.reason, *scores
+        )
+
+
+def _scores(state: PairState, spec: str) -> Scores | None:
+    verdicts = [state.verdicts.get((spec, question)) for question in ("adherence", "aesthetics")]
+    values = [verdict.value for verdict in verdicts if verdict is not None and verdict.value is not None]
+    return Scores(*(round(value, 4) for value in values)) if len(values) == 2 else None

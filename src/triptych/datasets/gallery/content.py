@@ -13,7 +13,7 @@ from triptych.ledger.images import ImageStore
 from triptych.ledger.queries import RoleCost
 from triptych.mining.select import RejectedPair, RunView, Triplet
 from triptych.mining.state import Plan
-from triptych.records import Attempt, Edit, RoleName, Scene, Source
+from triptych.records import RoleName
 from triptych.validator.rule import Scores
 
 
@@ -71,13 +71,13 @@ def gallery_data(
 
     What is shown of a larger run is drawn without regard to scores, and the same each time.
     """
-    shown = {triplet.attempt.id for triplet in nsmallest(limit, view.triplets, key=lambda t: t.attempt.id)}
+    shown = {triplet.id for triplet in nsmallest(limit, view.triplets, key=lambda triplet: triplet.id)}
     return GalleryData(
         run_name=run_name,
         command=command,
         images=images,
         funnel=dict(view.funnel),
-        triplets=[_selected(triplet) for triplet in view.triplets if triplet.attempt.id in shown],
+        triplets=[_selected(triplet) for triplet in view.triplets if triplet.id in shown],
         triplets_total=len(view.triplets),
         rejections=dict(sorted(view.rejections.items(), key=lambda item: (-item[1], item[0]))),
         rejected=_examples(rejected, examples),
@@ -98,40 +98,32 @@ def _examples(rejected: Iterable[RejectedPair], count: int) -> dict[str, list[Ga
 
 
 def _spread(pairs: list[RejectedPair], count: int) -> list[RejectedPair]:
-    return nsmallest(count, pairs, key=lambda pair: pair.attempt.id)
+    return nsmallest(count, pairs, key=lambda pair: pair.id)
 
 
 def _selected(triplet: Triplet) -> GalleryPair:
-    parts = triplet.scene, triplet.source, triplet.edit, triplet.attempt
-    return _pair(*parts, triplet.kind, triplet.scores, "validator")
+    return _pair(triplet, triplet.scores, "validator")
 
 
 def _stopped(pair: RejectedPair) -> GalleryPair:
-    parts = pair.scene, pair.source, pair.edit, pair.attempt
     judge: Literal["validator", "soft_filter"] = "validator" if pair.scores else "soft_filter"
-    return _pair(*parts, "forward", pair.scores or pair.soft_scores, judge)
+    return _pair(pair, pair.scores or pair.soft_scores, judge)
 
 
 def _pair(
-    scene: Scene,
-    source: Source,
-    edit: Edit,
-    attempt: Attempt,
-    kind: str,
-    scores: Scores | None,
-    judge: Literal["validator", "soft_filter"],
+    pair: Triplet | RejectedPair, scores: Scores | None, judge: Literal["validator", "soft_filter"]
 ) -> GalleryPair:
     return GalleryPair(
-        id=attempt.pair_id,
-        source_image=source.image,
-        edited_image=attempt.image,
-        instruction=edit.instruction,
-        category=edit.category,
-        style=style_of(scene),
-        kind=kind,
-        width=source.width,
-        height=source.height,
-        prompt=scene.prompt,
+        id=pair.id,
+        source_image=pair.source_image,
+        edited_image=pair.edited_image,
+        instruction=pair.instruction,
+        category=pair.category,
+        style=style_of(pair.scene),
+        kind=pair.kind,
+        width=pair.source.width,
+        height=pair.source.height,
+        prompt=pair.scene.prompt,
         adherence=scores.adherence if scores else None,
         aesthetics=scores.aesthetics if scores else None,
         geometric_mean=scores.geometric_mean if scores else None,
