@@ -39,7 +39,7 @@ def main() -> None:
     )
     for folder in (learning, held_out):
         measure_all(folder, chosen.processes)
-    data, test = load(learning), load(held_out)
+    data, test = load(learning, chosen.scenes), load(held_out, chosen.held_out)
     fitted = fit(data)
     packed = fitted.model.packed()
     chosen.out.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ class Plan:
     folder: Path
     scenes: int
     first_seed: int
-    sources: int = 3  # painted for each scene; one of them is edited
+    sources: int = 8  # painted for each scene; one of them is edited
     edits: int = 6
     attempts: int = 2
     unseen_settings: float = 0.25  # share of the scenes in unseen settings that are kept

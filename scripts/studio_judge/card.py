@@ -13,6 +13,7 @@ from studio_judge.attempts import HELD_OUT_SEEDS, RESERVED_SEEDS
 from studio_judge.fit import Fitted, Target
 from studio_judge.measured import Measured
 from studio_judge.report import (
+    SOFT_BOUNDS,
     screen_report,
     soft_report,
     three_statistics_auc,
@@ -21,8 +22,7 @@ from studio_judge.report import (
 from triptych.backends.studio.truth import UNSEEN_FLAWS, UNSEEN_SETTINGS
 from triptych.records import hash_bytes
 
-THRESHOLD: Final = 4.4  # on both axes: what the quickstart's rule asks for
-SOFT_BOUNDS: Final = (2.2, 2.8, 0.7, 0.3)  # adherence, aesthetics, unasked change, pleasing
+THRESHOLD: Final = 4.45  # on both axes: what the quickstart's rule asks for
 
 
 def write_card(
@@ -116,11 +116,13 @@ def in_words(card: dict[str, Any]) -> str:
         f"Best accepted attempt of each (source, instruction): {chosen['n']} selected of {chosen['groups']},"
         f" precision {chosen['precision']}, recall {chosen['recall']} of those that have a good one.",
         "",
-        "| threshold | selected | precision | recall |",
-        "|---|---|---|---|",
+        "After the soft filter and the registration check as well:",
+        "",
+        "| threshold | selected | precision | recall | precision of the first accepted |",
+        "|---|---|---|---|---|",
         *(
-            f"| {t} | {s['n']} | {s['precision']} | {s['recall']} |"
-            for t, s in held["validator"]["selected_by_threshold"].items()
+            f"| {t} | {s['n']} | {s['precision']} | {s['recall']} | {s.get('precision_of_first', '–')} |"
+            for t, s in held["validator"]["selected_after_all_gates"].items()
         ),
         "",
         "## What slips through (held-out and out of fold, bad attempts by their worst flaw)",

@@ -18,9 +18,14 @@ from studio_judge.measured import Measured
 from triptych.backends.studio.judge.forest import Forest
 from triptych.backends.studio.judge.heads import HEADS, UNDAMAGED, Head, opinion
 from triptych.backends.studio.judge.model import Scale
-from triptych.backends.studio.judge.pairs import look_features
+from triptych.backends.studio.judge.pairs import done_features, look_features, order_rows
 from triptych.backends.studio.judge.reading import read_instruction, read_prompt
-from triptych.backends.studio.judge.sources import source_look_features
+from triptych.backends.studio.judge.sources import (
+    SourceMeasured,
+    source_features,
+    source_look_features,
+    thing_rows,
+)
 from triptych.backends.studio.truth import UNSEEN_FLAWS, UNSEEN_SETTINGS
 
 FOLDS: Final = 5
@@ -109,10 +114,12 @@ def add_look_features(data: Measured, heads_of_fold: Mapping[int, dict[str, Head
     """Joins what the heads say to each row's features; each fold asks heads that never saw its scenes."""
     for row in data.sources:
         heads = heads_of_fold[fold_of(row)]
-        reading = read_prompt(row["prompt"])
-        row["x"] = row["source"] | source_look_features(
-            reading, opinion(heads, data.descriptors[row["picture"]])
-        )
+        seen_so = opinion(heads, data.descriptors[row["picture"]])
+        things = [{n: _number(v) for n, v in thing.items()} for thing in row["measured"]["things"]]
+        whole = {n: _number(v) for n, v in row["measured"]["whole"].items()}
+        row["source"] = SourceMeasured(tuple(things), whole)
+        row["parts"] = thing_rows(row["source"], seen_so)
+        row["look"] = source_look_features(read_prompt(row["prompt"]), seen_so)
     cache: dict[tuple[int, str], Any] = {}
     for row in data.attempts:
         fold = fold_of(row)
@@ -121,6 +128,40 @@ def add_look_features(data: Measured, heads_of_fold: Mapping[int, dict[str, Head
                 cache[fold, name] = opinion(heads_of_fold[fold], data.descriptors[name])
         orders = read_instruction(row["instruction"])
         row["x"] = row["full"] | look_features(orders, cache[fold, row["source"]], cache[fold, row["edited"]])
+        row["parts"] = order_rows(row["x"], orders)
+
+
+def add_parts(rows: Sequence[Row], chances: Sequence[Sequence[float]]) -> None:
+    """Joins what the part forests say to each row's features."""
+    for row, parts in zip(rows, chances, strict=True):
+        if row["row"] == "source":
+            row["x"] = source_features(row["source"], parts) | row["look"]
+        elif parts:
+            row["x"] |= done_features(parts)
+
+
+NOT_DONE: Final = frozenset({"ignored", "trivial", "wrong_object", "wrong_attribute", "ghost"})
+
+
+def part_targets(row: Row) -> list[float]:
+    """Whether each part is as it should be; NaN where the truth doesn't tell."""
+    kinds = {kind for kind, _ in row["truth"]["flaws"]}
+    if row["row"] == "source":
+        painted = {thing["id"]: thing for thing in row["scene"]["things"]}
+        wished = row["wish"]["things"][: len(row["parts"])]
+        return [_shown(described, painted.get(f"t{n + 1}")) for n, described in enumerate(wished)]
+    if len(row["parts"]) == 1:
+        return [float(not kinds & NOT_DONE)]
+    if "half" in kinds:
+        return [float("nan")] * len(row["parts"])
+    return [float(not kinds & NOT_DONE)] * len(row["parts"])
+
+
+def _shown(described: Row, painted: Row | None) -> float:
+    return float(
+        painted is not None
+        and all(painted[field] == described[field] for field in ("kind", "colour", "material"))
+    )
 
 
 # ---- forests ---------------------------------------------------------------------------------------------
@@ -205,6 +246,17 @@ def out_of_fold(
     for learn, judge in folds(rows):
         result[judge] = grow(x[learn], y[learn], recipe, logistic=logistic)(x[judge])
     return result
+
+
+def upper_scale(raw: NDArray[np.float64], truth: NDArray[np.float64], knots: int = 21) -> Scale:
+    """The rising curve from a raw score to the truth that one in five pairs like it exceeds."""
+    order = np.argsort(raw, kind="stable")
+    reach = max(10, len(raw) // 20)
+    places = np.linspace(0, len(raw) - 1, knots).astype(int)
+    upper = [np.quantile(truth[order][max(0, p - reach) : p + reach + 1], 0.8) for p in places]
+    at = raw[order][places]
+    at[1:] = np.maximum(at[1:], at[:-1] + 1e-6)
+    return Scale(at, np.maximum.accumulate(np.array(upper)) + np.linspace(0, 1e-3, knots))
 
 
 def scale_to(raw: NDArray[np.float64], truth: NDArray[np.float64], knots: int = 25) -> Scale:

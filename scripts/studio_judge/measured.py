@@ -46,10 +46,10 @@ def measure_all(folder: Path, processes: int) -> None:
             pass
 
 
-def load(folder: Path) -> Measured:
-    """Everything measured, in the order of the seeds."""
+def load(folder: Path, scenes: int) -> Measured:
+    """What was measured on the first scenes, in the order of the seeds."""
     loaded = Measured([], [], {})
-    for path in sorted((folder / "rows").glob("*.jsonl")):
+    for path in sorted((folder / "rows").glob("*.jsonl"))[:scenes]:
         kept = orjson.loads((folder / "features" / f"{path.stem}.json").read_bytes())
         loaded.descriptors.update({k: np.array(v, np.float32) for k, v in kept["pictures"].items()})
         for line, features in zip(path.read_bytes().splitlines(), kept["rows"], strict=True):
@@ -75,7 +75,8 @@ def _measure_scene(path: Path) -> None:
     for line in path.read_bytes().splitlines():
         row = orjson.loads(line)
         if row["row"] == "source":
-            rows.append({"source": measure_source(look_at(row["picture"]), read_prompt(row["prompt"]))})
+            found = measure_source(look_at(row["picture"]), read_prompt(row["prompt"]))
+            rows.append({"measured": {"things": found.things, "whole": found.whole}})
             continue
         source, edited = look_at(row["source"]), look_at(row["edited"])
         orders = read_instruction(row["instruction"])

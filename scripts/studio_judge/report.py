@@ -16,11 +16,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from studio_judge.learn import Row, fold_of
+from triptych.backends.studio.judge.model import doubted
 from triptych.backends.studio.truth import UNSEEN_FLAWS, UNSEEN_SETTINGS
+from triptych.validator.rule import Rule
 
 Target = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-THRESHOLDS: Final = (4.0, 4.1, 4.2, 4.3, 4.4, 4.5, 4.6, 4.7)
+SOFT_BOUNDS: Final = (
+    Rule().soft_adherence,
+    Rule().soft_aesthetics,
+    Rule().soft_unasked_change,
+    Rule().soft_pleasing,
+)
+THRESHOLDS: Final = (4.0, 4.1, 4.2, 4.3, 4.4, 4.45, 4.5, 4.6)
 
 
 def unseen_setting(row: Row) -> bool:
@@ -49,6 +57,9 @@ def validator_report(rows: Sequence[Row], predicted: dict[str, Target], threshol
         "by_flaw": _by_flaw(rows, predicted, threshold),
         "by_category": _by_category(rows, predicted, threshold),
         "selected_by_threshold": {str(t): selected(rows, predicted, t) for t in THRESHOLDS},
+        "selected_after_all_gates": {
+            str(t): selected(rows, predicted, t, passed_before(rows, predicted)) for t in THRESHOLDS
+        },
     }
 
 
@@ -81,26 +92,34 @@ def _gate(good: Flags, accepted: Flags) -> dict[str, Any]:
     }
 
 
-def selected(rows: Sequence[Row], predicted: dict[str, Target], threshold: float) -> dict[str, Any]:
-    """The best accepted attempt of each (source, instruction): how many, and how many are really good."""
+def selected(
+    rows: Sequence[Row], predicted: dict[str, Target], threshold: float, before: Flags | None = None
+) -> dict[str, Any]:
+    """Of each (source, instruction) the best accepted attempt, and the first: how many, how many really good.
+
+    `before`: what the gates before the validator let through.
+    """
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         groups[row["source"], row["instruction"]].append(number)
     a, b = predicted["score_adherence"], predicted["score_aesthetics"]
-    picks, possible = [], 0
+    accepted = (a >= threshold) & (b >= threshold)
+    if before is not None:
+        accepted &= before
+    best, first, possible = [], [], 0
     for members in groups.values():
         possible += any(rows[i]["good"] for i in members)
-        able = [i for i in members if a[i] >= threshold and b[i] >= threshold]
+        able = [i for i in members if accepted[i]]
         if able:
-            picks.append(max(able, key=lambda i: a[i] * b[i]))
-    good = sum(rows[i]["good"] for i in picks)
-    return {
-        "groups": len(groups),
-        "attempts_each": _r(len(rows) / max(1, len(groups))),
-        "n": len(picks),
-        "precision": _r(good / len(picks)) if picks else None,
-        "recall": _r(good / possible) if possible else None,
-    }
+            best.append(max(able, key=lambda i: a[i] * b[i]))
+            first.append(able[0])
+    figures: dict[str, Any] = {"groups": len(groups), "n": len(best), "precision": None, "recall": None}
+    if best:
+        hits = sum(rows[i]["good"] for i in best)
+        figures["precision"] = _r(hits / len(best))
+        figures["recall"] = _r(hits / max(1, possible))
+        figures["precision_of_first"] = _r(sum(rows[i]["good"] for i in first) / len(first))
+    return figures
 
 
 def _by_flaw(rows: Sequence[Row], predicted: dict[str, Target], threshold: float) -> dict[str, Any]:
@@ -114,7 +133,7 @@ def _by_flaw(rows: Sequence[Row], predicted: dict[str, Target], threshold: float
         if of.sum() < 5:
             continue
         both = of | good
-        result[kind] = {
+        result[str(kind)] = {
             "n": int(of.sum()),
             "seen_in_training": kind not in UNSEEN_FLAWS,
             "passed": _r((lowest[of] >= threshold).mean()),
@@ -128,10 +147,33 @@ def _by_category(rows: Sequence[Row], predicted: dict[str, Target], threshold: f
     good = np.array([row["good"] for row in rows])
     lowest = np.minimum(predicted["score_adherence"], predicted["score_aesthetics"])
     return {
-        name: {"n": int((categories == name).sum()), "base_rate": _r(good[categories == name].mean())}
+        str(name): {"n": int((categories == name).sum()), "base_rate": _r(good[categories == name].mean())}
         | _gate(good[categories == name], lowest[categories == name] >= threshold)
         for name in sorted(set(categories))
     }
+
+
+def soft_kept(predicted: dict[str, Target], bounds: tuple[float, float, float, float]) -> Flags:
+    """What the soft filter lets through."""
+    return np.asarray(
+        (predicted["score_soft_adherence"] >= bounds[0])
+        & (predicted["score_soft_aesthetics"] >= bounds[1])
+        & (doubted(predicted["soft_unasked"]) <= bounds[2])
+        & (1 - doubted(1 - predicted["soft_pleasing"]) >= bounds[3])
+    )
+
+
+def passed_before(rows: Sequence[Row], predicted: dict[str, Target]) -> Flags:
+    """What reaches the validator: past the soft filter and the registration check of the default rule."""
+    rule = Rule()
+    still = np.array(
+        [
+            row["full"].get("registration_shift", 0.0) <= rule.shift
+            and abs(row["full"].get("registration_zoom", 0.0)) <= rule.zoom
+            for row in rows
+        ]
+    )
+    return soft_kept(predicted, SOFT_BOUNDS) & still
 
 
 def soft_report(
@@ -139,12 +181,7 @@ def soft_report(
 ) -> dict[str, Any]:
     """What the soft filter keeps of the good attempts and drops of the bad."""
     good = np.array([row["good"] for row in rows])
-    kept = (
-        (predicted["score_soft_adherence"] >= bounds[0])
-        & (predicted["score_soft_aesthetics"] >= bounds[1])
-        & (predicted["soft_unasked"] <= bounds[2])
-        & (predicted["soft_pleasing"] >= bounds[3])
-    )
+    kept = soft_kept(predicted, bounds)
     lowest = np.minimum(predicted["score_soft_adherence"], predicted["score_soft_aesthetics"])
     return {
         "bounds": dict(

@@ -13,6 +13,7 @@ from triptych.pixels.picture import Pixels
 
 GRID: Final = 4
 HUES: Final = 12
+FINE: Final = 16  # the last descriptors: fine detail and flatness
 
 
 def describe(look: Look) -> Array:

@@ -8,12 +8,18 @@ from typing import ClassVar
 from triptych.backends.studio.judge.appearance import describe
 from triptych.backends.studio.judge.heads import opinion
 from triptych.backends.studio.judge.look import Look, Looks
-from triptych.backends.studio.judge.model import Model, file_hash, load_model
+from triptych.backends.studio.judge.model import Model, doubted, file_hash, load_model
 from triptych.backends.studio.judge.opinions import Opinion
-from triptych.backends.studio.judge.pairs import glance, look_features, measure
+from triptych.backends.studio.judge.pairs import done_features, glance, look_features, measure, order_rows
 from triptych.backends.studio.judge.reading import read_instruction, read_prompt
-from triptych.backends.studio.judge.sources import measure_source, source_look_features
+from triptych.backends.studio.judge.sources import (
+    measure_source,
+    source_features,
+    source_look_features,
+    thing_rows,
+)
 from triptych.errors import CallFailed, ModelError
+from triptych.pixels import signals
 from triptych.records import Spec
 from triptych.roles import (
     Answered,
@@ -40,7 +46,8 @@ class _StudioJudge:
     class Settings(BackendSettings):
         """Nothing to set."""
 
-    revision: ClassVar[str] = "1"  # of the measurements; the spec adds the model file's
+    # Of what is measured; the spec adds that of the pixel signals and the model file's hash.
+    revision: ClassVar[str] = "1"
     placement: ClassVar[Placement] = "cpu"
 
     def __init__(self, config: RoleConfig) -> None:
@@ -49,8 +56,8 @@ class _StudioJudge:
 
     @property
     def spec(self) -> Spec:
-        """What determines the answers: the measurements' revision and the model file."""
-        return spec_of(self.config, self.settings, f"{self.revision}-{file_hash()}")
+        """What determines the answers, the model file among it."""
+        return spec_of(self.config, self.settings, f"{self.revision}.{signals.REVISION}-{file_hash()}")
 
     async def judge(self, requests: Sequence[JudgeRequest]) -> Answered[tuple[Scored | Unscored, ...]]:
         """One answer for each question of each request."""
@@ -75,8 +82,9 @@ class StudioScreen(_StudioJudge):
         look = LOOKS.of(request.subject.picture)
         model = load_model()
         reading = read_prompt(request.subject.prompt)
-        features = measure_source(look, reading) | source_look_features(reading, _opinion(model, look))
-        row = model.row("screen", features)
+        measured, seen = measure_source(look, reading), _opinion(model, look)
+        shown = model.chances("thing", thing_rows(measured, seen))
+        row = model.row("screen", source_features(measured, shown) | source_look_features(reading, seen))
         shows, right = (float(model.forests[name](row)[0]) for name in ("screen_shows", "screen_right"))
         return {"shows_prompt": _scored(shows), "looks_right": _scored(right)}
 
@@ -116,8 +124,8 @@ def _soft_answers(subject: PairSubject) -> Answers:
     return {
         "adherence": _scored(model.scales["soft_adherence"](raw["soft_adherence"])),
         "aesthetics": _scored(model.scales["soft_aesthetics"](raw["soft_aesthetics"])),
-        "unasked_change": _scored(raw["soft_unasked"]),
-        "pleasing": _scored(raw["soft_pleasing"]),
+        "unasked_change": _scored(doubted(raw["soft_unasked"])),
+        "pleasing": _scored(1 - doubted(1 - raw["soft_pleasing"])),
     }
 
 
@@ -127,7 +135,8 @@ def _validator_answers(subject: PairSubject) -> Answers:
     source, edited = LOOKS.of(subject.source), LOOKS.of(subject.edited)
     features = measure(source, edited, orders)
     features |= look_features(orders, _opinion(model, source), _opinion(model, edited))
-    adherence, aesthetics = model.scores(model.row("validator", features))
+    features |= done_features(model.chances("order", order_rows(features, orders)))
+    adherence, aesthetics = model.scores(features, orders)
     return {"adherence": _scored(adherence), "aesthetics": _scored(aesthetics)}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.backends.studio.canvas import Array
+from triptych.backends.studio.judge.appearance import FINE
 from triptych.backends.studio.judge.change import Features
 from triptych.backends.studio.judge.opinions import Opinion
 from triptych.backends.studio.judge.reading import Order
@@ -84,7 +85,8 @@ def opinion(heads: Mapping[str, Head], descriptors: Array) -> Opinion:
         {
             name: dict(zip(head.classes, (float(p) for p in head(descriptors[None])[0]), strict=True))
             for name, head in heads.items()
-        }
+        },
+        descriptors[-FINE:],
     )
 
 
@@ -117,6 +119,9 @@ def kept_features(before: Opinion, after: Opinion) -> Features:
         features[f"source_{style}"] = before.of["style"].get(style, 0.0)
     features["source_undamaged"] = before.of["degradation"].get(UNDAMAGED, 0.0)
     features["source_night"] = before.of["time"].get("night", 0.0)
+    for number, (first_value, second_value) in enumerate(zip(before.fine, after.fine, strict=True)):
+        features[f"fine_{number}"] = float(second_value)
+        features[f"fine_{number}_change"] = float(second_value - first_value)
     return features
 
 

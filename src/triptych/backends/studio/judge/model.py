@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,17 @@ from numpy.typing import NDArray
 from triptych.backends.studio.judge.change import Features
 from triptych.backends.studio.judge.forest import Forest, Values
 from triptych.backends.studio.judge.heads import HEADS, Head
+from triptych.backends.studio.judge.novelty import Limits, excess
+from triptych.backends.studio.judge.reading import Order
 from triptych.records import hash_bytes
 
+Number = TypeVar("Number", float, Values)
 FILE_NAME: Final = "judge.npz"
 # A judge's forests. Of each axis: the score itself, and the chance that it is above 4.
 VALIDATOR_FORESTS: Final = ("adherence", "aesthetics", "adheres", "pleases")
 SOFT_FORESTS: Final = ("soft_adherence", "soft_aesthetics", "soft_unasked", "soft_pleasing")
+# Each order of an instruction: carried out? Each thing of a prompt: shown as it should be?
+PART_FORESTS: Final = ("order", "thing")
 SCREEN_FORESTS: Final = ("screen_shows", "screen_right")
 
 
@@ -44,17 +49,26 @@ class Model:
     heads: Mapping[str, Head]
     forests: Mapping[str, Forest]
     scales: Mapping[str, Scale]
+    limits: Mapping[str, Limits]  # by group of orders
 
     def row(self, judge: str, measured: Features) -> NDArray[np.float32]:
         """Measured features as a row of one judge's forests."""
         return np.array([[measured.get(name, np.nan) for name in self.features[judge]]], np.float32)
 
-    def scores(self, row: NDArray[np.float32]) -> tuple[float, float]:
-        """The validator's scores of one row, 1..5 on both axes."""
+    def chances(self, forest: str, rows: Sequence[Features]) -> list[float]:
+        """What one of the forests that look at parts says of each part."""
+        names = self.features[forest]
+        values = [[row.get(name, np.nan) for name in names] for row in rows]
+        return [float(p) for p in self.forests[forest](np.array(values, np.float32))] if rows else []
+
+    def scores(self, measured: Features, orders: Sequence[Order]) -> tuple[float, float]:
+        """The validator's scores, 1..5 on both axes, from all that is measured on a pair."""
+        row = self.row("validator", measured)
         raw = raw_scores({name: self.forests[name](row) for name in VALIDATOR_FORESTS})
+        strange = excess(self.limits, measured, orders)
         return (
-            self.scales["adherence"](float(raw["adherence"][0])),
-            self.scales["aesthetics"](float(raw["aesthetics"][0])),
+            self.scales["adherence"](float(raw["adherence"][0]) - strange),
+            self.scales["aesthetics"](float(raw["aesthetics"][0]) - strange),
         )
 
     def packed(self) -> bytes:
@@ -66,6 +80,8 @@ class Model:
             arrays |= head.packed(f"head.{name}")
         for name, forest in self.forests.items():
             arrays |= forest.packed(f"forest.{name}")
+        for name, limits in self.limits.items():
+            arrays[f"limits.{name}"] = np.stack([limits.ceiling, limits.spread])
         for name, scale in self.scales.items():
             arrays[f"scale.{name}"] = np.stack([scale.raw, scale.read])
         buffer = io.BytesIO()
@@ -89,6 +105,7 @@ class Model:
             heads={name: Head.unpacked(arrays, f"head.{name}") for name in HEADS},
             forests={name: Forest.unpacked(arrays, f"forest.{name}") for name in names("forest.")},
             scales={name: Scale(*arrays[f"scale.{name}"].astype(np.float64)) for name in names("scale.")},
+            limits={n: Limits(*arrays[f"limits.{n}"].astype(np.float64)) for n in names("limits.")},
         )
 
 
@@ -98,6 +115,11 @@ def raw_scores(forests: Mapping[str, Values]) -> dict[str, Values]:
         axis: (forests[axis] + 1 + 4 * forests[chance]) / 2
         for axis, chance in (("adherence", "adheres"), ("aesthetics", "pleases"))
     }
+
+
+def doubted(chance: Number) -> Number:
+    """A chance of something bad as a lenient judge gives it: a half only at odds of three to two."""
+    return chance / (chance + 1.5 * (1 - chance))
 
 
 def _file_bytes() -> bytes:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from triptych.backends.studio.canvas import Array
+
 
 @dataclass(frozen=True, eq=False)
 class Opinion:
-    """Class → probability, by head."""
+    """`of`: class → probability, by head. `fine`: the descriptors of fine detail and flatness."""
 
     of: Mapping[str, Mapping[str, float]]
+    fine: Array

@@ -23,6 +23,7 @@ from triptych.backends.studio.judge.heads import kept_features, order_features
 from triptych.backends.studio.judge.look import Look, lab
 from triptych.backends.studio.judge.opinions import Opinion
 from triptych.backends.studio.judge.orders import LOCAL, examine
+from triptych.backends.studio.judge.patches import followed_features
 from triptych.backends.studio.judge.reading import Order
 from triptych.backends.studio.scene import DEGRADATIONS, GRADES, SEASONS, STYLES, TIMES, WEATHERS
 from triptych.pixels.picture import Pixels
@@ -69,6 +70,7 @@ AIMS: Final = MappingProxyType(
         "softer": ("spread", -1),
     }
 )
+SLOTS: Final = ("a", "b")  # the first order and the second
 SMALL: Final = 96  # px: geometric mean side of what the soft filter looks at
 
 
@@ -78,23 +80,28 @@ def order_codes(orders: Sequence[Order]) -> Features:
     for order in orders:
         features[f"op_{order.operation}"] = 1.0
     features["orders"] = float(len(orders))
-    last = orders[-1] if orders else None
-    features["value"] = float(VALUES.index(last.value)) if last and last.value in VALUES else -1.0
+    features["value"] = _value_code(orders[-1]) if orders else -1.0
     return features
+
+
+def _value_code(order: Order) -> float:
+    return float(VALUES.index(order.value)) if order.value in VALUES else -1.0
 
 
 def measure(source: Look, edited: Look, orders: Sequence[Order]) -> Features:
     """What the pixels show of a pair, less what the heads say (that is `look_features`)."""
     change = compare(source, edited)
     features = overall_features(change) | order_codes(orders)
-    local = [order for order in orders if order.operation in LOCAL]
     zone: Flags = np.zeros(change.net.shape, np.bool_)
-    for slot, order in zip("ab", local[:2], strict=False):
+    for slot, order in zip(SLOTS, orders, strict=False):
+        if order.operation not in LOCAL:
+            continue
         examined = examine(order, change)
         zone |= examined.zone
         features |= {f"{slot}_{name}": value for name, value in examined.features.items()}
         features[f"{slot}_op"] = float(OPERATIONS.index(order.operation))
-    return features | outside_features(change, zone, "out") | _tones(change, orders)
+    features |= outside_features(change, zone, "out")
+    return features | followed_features(change, zone) | _tones(change, orders)
 
 
 def look_features(orders: Sequence[Order], before: Opinion, after: Opinion) -> Features:
@@ -103,6 +110,32 @@ def look_features(orders: Sequence[Order], before: Opinion, after: Opinion) -> F
     for order in orders:
         features |= order_features(order, before, after)
     return features
+
+
+def order_rows(measured: Features, orders: Sequence[Order]) -> list[Features]:
+    """For each order, what tells whether it was carried out, wherever it stands in the instruction.
+
+    `measured` holds what `measure` and `look_features` gave.
+    """
+    whole = {name: value for name, value in measured.items() if name.startswith(("source_", "same_"))}
+    rows: list[Features] = []
+    for slot, order in zip(SLOTS, orders, strict=False):
+        row = whole | {f"op_{name}": float(order.operation == name) for name in OPERATIONS}
+        row["value"] = _value_code(order)
+        if order.operation in LOCAL:
+            prefix = f"{slot}_"
+            row |= {n.removeprefix(prefix): v for n, v in measured.items() if n.startswith(prefix)}
+        else:
+            row |= {n: v for n, v in measured.items() if n.startswith("g_")}
+        if order.operation == "color_correction":
+            row |= {n: v for n, v in measured.items() if n.startswith("tone_") or n == "aimed"}
+        rows.append(row)
+    return rows
+
+
+def done_features(chances: Sequence[float]) -> Features:
+    """The chances that the orders were carried out, whatever their number."""
+    return {"done_least": float(min(chances)), "done_most": float(max(chances))}
 
 
 def _tones(change: Change, orders: Sequence[Order]) -> Features:

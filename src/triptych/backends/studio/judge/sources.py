@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,6 +17,7 @@ from triptych.backends.studio.judge.look import SIDE, Look
 from triptych.backends.studio.judge.opinions import Opinion
 from triptych.backends.studio.judge.reading import Mention, PromptReading
 
+MOST_THINGS: Final = 6
 DEFAULTS: Final = {
     "time": "day",
     "season": "summer",
@@ -24,11 +27,42 @@ DEFAULTS: Final = {
 }
 
 
-def measure_source(look: Look, reading: PromptReading) -> Features:
-    """What the pixels show of each thing named, worst, second worst and on average."""
-    found = [(mention, find(look, mention.kind, count=2)) for mention in reading.things[:6]]
-    each = [_thing(look, mention, poses) for mention, poses in found if poses]
-    features: Features = {"things": float(len(reading.things)), "unfound": float(len(found) - len(each))}
+@dataclass(frozen=True)
+class SourceMeasured:
+    """What the pixels show of a source: of each thing named (empty: no room for it), and as a whole."""
+
+    things: tuple[Features, ...]
+    whole: Features
+
+
+def measure_source(look: Look, reading: PromptReading) -> SourceMeasured:
+    """Look for everything that the prompt names."""
+    found = [(mention, find(look, mention.kind, count=2)) for mention in reading.things[:MOST_THINGS]]
+    return SourceMeasured(
+        tuple(_thing(look, mention, poses) if poses else {} for mention, poses in found),
+        _whole(look, [poses[0] for _, poses in found if poses]),
+    )
+
+
+def thing_rows(measured: SourceMeasured, seen: Opinion) -> list[Features]:
+    """For each thing named, what tells whether it is shown as it should be."""
+    looks = {
+        f"is_{label}": chance for name in ("setting", "style") for label, chance in seen.of[name].items()
+    }
+    looks["is_night"] = seen.of["time"].get("night", 0.0)
+    return [thing | looks for thing in measured.things]
+
+
+def source_features(measured: SourceMeasured, shown: Sequence[float]) -> Features:
+    """All about a source: its things' features at their worst, and the chances that they are shown."""
+    each = [thing for thing in measured.things if thing]
+    features = measured.whole | {
+        "things": float(len(measured.things)),
+        "unfound": float(len(measured.things) - len(each)),
+    }
+    if shown:
+        ordered = sorted(shown)
+        features |= {"shown_least": ordered[0], "shown_second": ordered[min(1, len(ordered) - 1)]}
     for name in sorted({name for one in each for name in one}):
         values = np.sort(np.array([one[name] for one in each if not np.isnan(one.get(name, np.nan))]))
         if not len(values):
@@ -39,13 +73,16 @@ def measure_source(look: Look, reading: PromptReading) -> Features:
         if len(values) > 1:
             features[f"{name}_least2"] = float(values[1])
             features[f"{name}_most2"] = float(values[-2])
-    poses = [poses[0] for _, poses in found if poses]
-    features["overlap"] = max(
-        (_overlap(a, b) for i, a in enumerate(poses) for b in poses[:i]), default=float("nan")
-    )
+    return features
+
+
+def _whole(look: Look, poses: list[Pose]) -> Features:
     lightness = look.lab[..., 0]
     chroma = np.hypot(look.lab[..., 1], look.lab[..., 2])
-    features |= {
+    return {
+        "overlap": max(
+            (_overlap(a, b) for i, a in enumerate(poses) for b in poses[:i]), default=float("nan")
+        ),
         "light": float(lightness.mean()),
         "light_low": float(np.percentile(lightness, 3)),
         "light_high": float(np.percentile(lightness, 97)),
@@ -54,7 +91,6 @@ def measure_source(look: Look, reading: PromptReading) -> Features:
         "chroma_high": float(np.percentile(chroma, 95)),
         "clipped": float((lightness > 97).mean()),
     }
-    return features
 
 
 def source_look_features(reading: PromptReading, seen: Opinion) -> Features:

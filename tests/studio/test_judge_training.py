@@ -1,0 +1,93 @@
+"""The script that trains the studio's judges: its trees, its data, its card."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from triptych.backends.studio.judge.forest import Forest
+from triptych.backends.studio.judge.model import FILE_NAME
+from triptych.records import hash_bytes
+
+pytest.importorskip("sklearn", reason="only training needs scikit-learn")
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture(autouse=True)
+def scripts_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+
+@pytest.fixture
+def card() -> dict[str, Any]:
+    data = files("triptych.backends.studio.judge").joinpath("card.json").read_bytes()
+    loaded: dict[str, Any] = orjson.loads(data)
+    return loaded
+
+
+@pytest.mark.parametrize("chance", [False, True])
+def test_trees_answer_as_scikit_learn_does(chance: bool) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from studio_judge.learn import exported
+
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 6)).astype(np.float32)
+    x[rng.random(x.shape) < 0.2] = np.nan
+    y = np.nan_to_num(x[:, 0]) * 2 + np.isnan(x[:, 1]) + 0.1 * rng.standard_normal(400)
+    kind = HistGradientBoostingClassifier if chance else HistGradientBoostingRegressor
+    model = kind(max_iter=20, max_leaf_nodes=8).fit(x, y > 0 if chance else y)
+    forest = exported(model, logistic=chance)
+    again = Forest.unpacked(forest.packed("f"), "f")
+    expected = model.predict_proba(x)[:, 1] if chance else model.predict(x)
+    np.testing.assert_allclose(forest(x), expected, atol=1e-9)
+    np.testing.assert_allclose(again(x), expected, atol=1e-5)
+
+
+def test_nothing_unseen_is_learned_from() -> None:
+    from studio_judge.learn import seen
+
+    row = {
+        "truth": {"flaws": [["ghost", 0.5]]},
+        "scene": {"setting": "lake"},
+        "source_scene": {"setting": "lake"},
+        "plan": {"value": "red", "parts": []},
+    }
+    assert seen(row)
+    assert not seen(row | {"truth": {"flaws": [["ghost", 0.5], ["drift", 0.02]]}})
+    assert not seen(row | {"source_scene": {"setting": "desert"}})
+    assert not seen(row | {"plan": {"value": None, "parts": [{"value": "desert"}]}})
+
+
+def test_the_same_seed_gives_the_same_attempts(tmp_path: Path) -> None:
+    from studio_judge.attempts import RESERVED_SEEDS, Plan, make_attempts, read_rows
+
+    rows = []
+    for name in ("first", "second"):
+        plan = Plan(tmp_path / name, scenes=1, first_seed=RESERVED_SEEDS + 3, sources=1, edits=1, attempts=1)
+        make_attempts(plan, processes=1)
+        rows.append(list(read_rows(tmp_path / name)))
+    assert rows[0]
+    assert rows[0] == rows[1]
+
+
+def test_the_card_is_of_the_shipped_file(card: dict[str, Any]) -> None:
+    data = files("triptych.backends.studio.judge").joinpath(FILE_NAME).read_bytes()
+    assert card["file"] == {"bytes": len(data), "hash": hash_bytes(data)}
+
+
+def test_the_card_in_words_says_what_its_figures_say(card: dict[str, Any]) -> None:
+    from studio_judge.card import in_words
+
+    text = files("triptych.backends.studio.judge").joinpath("CARD.md").read_text(encoding="utf-8")
+    assert text == in_words(card)
+
+
+def test_three_global_statistics_would_not_do(card: dict[str, Any]) -> None:
+    assert card["held_out"]["three_statistics_auc"] < 0.75
+    assert card["held_out"]["validator"]["all"]["auc_really_good"] > 0.85
