@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from triptych.datasets.dataset import DataSet, Origin
 from triptych.ledger.images import ImageStore
 from triptych.mining.select import RejectedPair, Triplet
 from triptych.pixels.picture import ImageFormat, Picture
@@ -17,11 +20,12 @@ from triptych.records import (
     Spec,
     attempt_id,
     edit_id,
+    hash_bytes,
     pair_id,
     scene_id,
     source_id,
 )
-from triptych.validator.rule import Scores
+from triptych.validator.rule import Gate, Scores
 
 CATEGORIES = ("add_object", "remove_object", "change_colour", "season")
 STUDIO = RoleRecipe(backend="studio")
@@ -88,6 +92,35 @@ def triplet(
 def triplets(count: int, images: ImageStore) -> list[Triplet]:
     """Triplets 0, 1, …; every second scene names a style."""
     return [triplet(n, images, style="oil painting" if n // 3 % 2 else None) for n in range(count)]
+
+
+def inverse_of(made: Triplet, instruction: str) -> Triplet:
+    """⟨edited, instruction, source⟩."""
+    pair = pair_id(made.edited_image, instruction, made.source_image)
+    sides = made.edited_image, instruction, made.source_image
+    return Triplet(pair, "inverse", made.scene, made.source, made.edits, made.attempts, *sides, made.scores)
+
+
+def data_set_of(rows: Sequence[Triplet], rejects: Sequence[RejectedPair] = ()) -> DataSet:
+    """A data set of one run."""
+    return DataSet("made", rows, [Origin(RECIPE, SPECS, {"attempts": 20, "selected": 9})], rejects)
+
+
+def worse(made: Triplet, reason: str, images: ImageStore, scores: Scores | None = None) -> RejectedPair:
+    """Another edit of the same source under the same instruction, which a gate stopped."""
+    after = images.put(picture(hash_seed(made.id + reason), made.width, made.height))
+    pair = pair_id(made.source_image, made.instruction, after)
+    sides = made.source_image, made.instruction, after
+    gate: Gate = "soft_filter" if scores is None else "validator"
+    made_of = made.edits, made.attempts
+    soft = Scores(2.5, 4.0)
+    root = made.scene, made.source
+    return RejectedPair(pair, made.kind, *root, *made_of, *sides, gate, reason, soft, scores)
+
+
+def hash_seed(text: str) -> int:
+    """A number from a text."""
+    return int(hash_bytes(text.encode())[:6], 16) + 5000
 
 
 def rejected(number: int, reason: str, images: ImageStore) -> RejectedPair:

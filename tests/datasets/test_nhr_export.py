@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.datasets.made import RECIPE, SPECS, triplet, triplets
-from triptych.datasets.dataset import DataSet, dataset_hash
+from tests.datasets.made import RECIPE, SPECS, data_set_of, triplet, triplets
+from triptych.datasets.dataset import DataSet, Origin, dataset_hash
 from triptych.datasets.layouts import FORMATS
 from triptych.errors import DamagedImage, MissingImage, UserError
 from triptych.ledger.images import ImageStore
@@ -38,7 +38,7 @@ def images(tmp_path: Path) -> ImageStore:
 
 
 def data_set(rows: list[Triplet]) -> DataSet:
-    return DataSet("made", rows, RECIPE, SPECS, {"attempts": 20, "selected": 9})
+    return data_set_of(rows)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -94,9 +94,9 @@ def test_the_manifest_counts_and_names_what_made_it(tmp_path: Path, images: Imag
         ("add_object", "change_colour", "remove_object", "season"), 2
     )
     assert manifest["counts"]["size"] == {"48×32": 8}
-    assert manifest["rule"]["threshold"] == {"adherence": 4.7, "aesthetics": 4.7}
-    assert manifest["recipe"]["name"] == "made"
-    assert manifest["specs"]["validator"]["id"] == SPECS["validator"].id
+    assert manifest["runs"][0]["rule"]["threshold"] == {"adherence": 4.7, "aesthetics": 4.7}
+    assert manifest["runs"][0]["recipe"]["name"] == "made"
+    assert manifest["runs"][0]["specs"]["validator"]["id"] == SPECS["validator"].id
 
 
 def test_the_card_says_what_is_in_it(tmp_path: Path, images: ImageStore) -> None:
@@ -165,6 +165,7 @@ def test_an_export_that_stops_half_way_never_looks_whole_and_goes_on(
         export(data_set(made), tmp_path / "out", images)
     assert not (tmp_path / "out").exists()
     left = next(path for path in tmp_path.iterdir() if path.name.endswith(".part"))
+    (left / "images").mkdir(exist_ok=True)
     (left / "images" / "stranger.txt").write_text("of an earlier selection")
 
     victim.write_bytes(whole)
@@ -184,7 +185,7 @@ def test_where_photographs_lay_stays_private(tmp_path: Path, images: ImageStore)
         }
     )
     recipe = type(recipe).model_validate(recipe.model_dump(warnings=False))
-    export(DataSet("made", triplets(1, images), recipe, SPECS), tmp_path / "out", images)
+    export(DataSet("made", triplets(1, images), [Origin(recipe, SPECS)]), tmp_path / "out", images)
     assert b"somebody" not in b"".join(contents(tmp_path / "out").values())
 
 

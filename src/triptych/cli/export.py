@@ -1,35 +1,163 @@
-"""`triptych export`: the selected triplets as a data set."""
+"""`triptych export`: the selected triplets of one run or several as a data set."""
 
 from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
 
-from triptych.datasets.dataset import DataSet
+from triptych.datasets.dataset import DataSet, ExportReport, Origin, in_order
+from triptych.datasets.images import Images, MarkedImages, SeveralStores
+from triptych.datasets.layout import Layout
 from triptych.datasets.layouts import FORMATS
+from triptych.datasets.licences import restricting
+from triptych.datasets.narrowing import best_of_each_source, matching, without_benchmark
+from triptych.datasets.splits import parse_splits, split_by_cluster
+from triptych.datasets.staging import refuse_unless_free
+from triptych.datasets.where import parse_condition, values_of
 from triptych.errors import UserError
-from triptych.runs import open_run
+from triptych.mining.select import Triplet
+from triptych.runs import Run, open_run
 
 
-def export(path: Path, layout: str, to: Path, overrides: Sequence[str], *, json: bool = False) -> int:
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What leaves triplets out, and how the others are divided; in this order."""
+
+    where: Sequence[str] = ()
+    decontaminate: Path | None = None
+    cap_per_source: int | None = None
+    limit: int | None = None
+    split: str | None = None
+    split_seed: int = 0
+
+
+def export(
+    paths: Sequence[Path],
+    layout: str,
+    to: Path,
+    overrides: Sequence[str],
+    narrowing: Narrowing,
+    *,
+    mark: bool = True,
+    licence: str | None = None,
+    acknowledged: bool = False,
+    json: bool = False,
+) -> int:
     """Write a data set. UserError for a format it doesn't know and a folder that can't be used."""
-    if layout not in FORMATS:
-        near = difflib.get_close_matches(layout, FORMATS, n=1)
+    chosen = _layout(layout)
+    refuse_unless_free(to)
+    with ExitStack() as stack:
+        runs = [stack.enter_context(open_run(path, overrides)) for path in paths]
+        images: Images = SeveralStores([run.images for run in runs])
+        data = _gathered(runs, paths)
+        _check_licences(data, acknowledged=acknowledged)
+        data = replace(_narrowed(data, narrowing, images), licence=licence)
+        if mark:
+            images = MarkedImages(images, data.photographs)
+            made = "XMP DigitalSourceType=trainedAlgorithmicMedia in every picture but photographs"
+        else:
+            made = "the pictures carry no mark"
+        data = replace(data, chosen={**data.chosen, "marked as generated": made})
+        report = chosen(data, to, images)
+    _tell(data, report, json=json)
+    return 0
+
+
+def _layout(name: str) -> Layout:
+    if name not in FORMATS:
+        near = difflib.get_close_matches(name, FORMATS, n=1)
         mend = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(FORMATS)}"
-        raise UserError(f"no format is called {layout!r}; {mend}")
-    with open_run(path, overrides) as run:
+        raise UserError(f"no format is called {name!r}; {mend}")
+    layout = FORMATS[name]
+    if layout.needs is not None:
+        layout.needs()
+    return layout
+
+
+def _gathered(runs: Sequence[Run], paths: Sequence[Path]) -> DataSet:
+    """The triplets of all runs; one that several runs have comes from the first of them."""
+    triplets: dict[str, Triplet] = {}
+    origins: list[Origin] = []
+    repeated = 0
+    for run in runs:
         view = run.view()
-        if not view.triplets:
-            raise UserError(
-                f"{path} has no selected triplet under this rule: mine more, or try --set threshold=…"
-            )
-        recipe = run.plan.recipe
-        data = DataSet(recipe.name, view.triplets, recipe, run.plan.specs, view.funnel)
-        report = FORMATS[layout](data, to, run.images)
+        for triplet in in_order(view.triplets):
+            repeated += triplet.id in triplets
+            triplets.setdefault(triplet.id, triplet)
+        origins.append(Origin(run.plan.recipe, run.plan.specs, view.funnel))
+    if not triplets:
+        told = ", ".join(map(str, paths))
+        raise UserError(f"{told}: no selected triplet under this rule: mine more, or try --set threshold=…")
+    notes = {"runs merged": f"{len(runs)}; {repeated:,} triplets were in more than one: the first has them"}
+    return DataSet(
+        "-".join(dict.fromkeys(origin.recipe.name for origin in origins)),
+        list(triplets.values()),
+        origins,
+        [pair for run in runs for pair in run.rejected()],
+        frozenset(_photographs(runs)),
+        chosen=notes if len(runs) > 1 else {},
+    )
+
+
+def _photographs(runs: Iterable[Run]) -> Iterable[str]:
+    """Images that no model made, whatever place they have in a triplet."""
+    for run in runs:
+        for slot in run.slots:
+            if slot.state is not None and slot.state.scene.origin == "photograph":
+                for source in slot.state.sources:
+                    if source.source is not None:
+                        yield source.source.image
+
+
+def _check_licences(data: DataSet, *, acknowledged: bool) -> None:
+    limits = restricting(data.origins)
+    if limits and not acknowledged:
+        raise UserError(
+            f"outputs of {', '.join(limits)} may not train a competing model:"
+            " --acknowledge-licence exports them all the same, and the card says so"
+        )
+
+
+def _narrowed(data: DataSet, narrowing: Narrowing, images: Images) -> DataSet:
+    triplets = list(data.triplets)
+    notes = dict(data.chosen)
+    for text in narrowing.where:
+        kept = matching(triplets, [parse_condition(text)])
+        notes[f"only {text}"] = f"{len(kept):,} of {len(triplets):,} kept"
+        if not kept:
+            raise UserError(f"--where {text} leaves nothing; there is {values_of(triplets)}")
+        triplets = kept
+    if narrowing.decontaminate is not None:
+        found = without_benchmark(triplets, narrowing.decontaminate, images)
+        unreadable = f", {found.unreadable:,} unreadable" if found.unreadable else ""
+        notes[f"near-duplicates of {narrowing.decontaminate.resolve().name} (perceptual hash)"] = (
+            f"{found.removed:,} triplets removed; {found.benchmark_images:,} pictures compared{unreadable}"
+        )
+        triplets = found.triplets
+        if not triplets:
+            raise UserError(f"every triplet shows a picture of {narrowing.decontaminate}: nothing to export")
+    if narrowing.cap_per_source is not None:
+        kept = best_of_each_source(triplets, narrowing.cap_per_source)
+        notes[f"at most {narrowing.cap_per_source} of a source"] = f"{len(kept):,} of {len(triplets):,} kept"
+        triplets = kept
+    if narrowing.limit is not None and narrowing.limit < len(triplets):
+        notes[f"at most {narrowing.limit}, by id"] = f"of {len(triplets):,}"
+        triplets = in_order(triplets)[: narrowing.limit]
+    splits: dict[str, str] = {}
+    if narrowing.split is not None:
+        shares = parse_splits(narrowing.split)
+        splits, clusters = split_by_cluster(triplets, shares, narrowing.split_seed, images)
+        notes["split by scene and near-duplicates"] = f"{clusters:,} clusters, seed {narrowing.split_seed}"
+    return replace(data, triplets=triplets, chosen=notes, splits=splits)
+
+
+def _tell(data: DataSet, report: ExportReport, *, json: bool) -> None:
     if json:
         told = {
             "folder": str(report.folder),
@@ -37,9 +165,13 @@ def export(path: Path, layout: str, to: Path, overrides: Sequence[str], *, json:
             "images": report.images,
             "bytes": report.bytes,
             "dataset_hash": report.dataset_hash,
+            "read_back": True,  # an export that isn't equal fails
+            "chosen": dict(data.chosen),
         }
         sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
-    else:
-        size = f"{report.images:,} pictures, {report.bytes / 1e6:,.1f} MB"
-        print(f"{report.triplets:,} triplets ({size}) in {report.folder}; data set {report.dataset_hash}")
-    return 0
+        return
+    for what, result in data.chosen.items():
+        print(f"{what}: {result}")
+    size = f"{report.images:,} pictures, {report.bytes / 1e6:,.1f} MB"
+    print(f"{report.triplets:,} triplets ({size}) in {report.folder}; data set {report.dataset_hash}")
+    print(f"read back: all {report.triplets:,}; ids, instructions and picture bytes are those of the ledger")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
+from triptych.datasets.charts import bars
 from triptych.datasets.dataset import DataSet, ExportReport, counts, thresholds
-from triptych.mining.select import Triplet
+from triptych.datasets.files import Files
+from triptych.datasets.images import Images
+from triptych.datasets.licences import licence_of, restricting
+from triptych.datasets.marking import marked
+from triptych.datasets.near_misses import near_misses, sheet
+from triptych.mining.select import RejectedPair
 from triptych.records import RoleName, Spec
 
 _LONGEST_TABLE = 40
@@ -15,79 +22,173 @@ _EMBEDDED = "triptych.backends.studio"
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def card(data: DataSet, triplets: Sequence[Triplet], report: ExportReport) -> str:
-    """The card, in Markdown with the YAML head that the Hugging Face Hub reads."""
-    tallies = counts(triplets)
+def write_card(
+    data: DataSet,
+    report: ExportReport,
+    loading: str,
+    configs: Sequence[Mapping[str, object]],
+    files: Files,
+    images: Images,
+) -> None:
+    """Write README.md, with the YAML head that the Hugging Face Hub reads, and the pictures it shows."""
+    tallies = counts(data.triplets)
+    drawn = {name: tally for name, tally in tallies.items() if len(tally) > 1 or name == "category"}
+    files.write("distributions.svg", bars(drawn))
+    misses, picture = sheet(near_misses(data.rejected), images)
+    if misses:
+        files.write("near-misses.jpg", marked(picture))
     parts = [
-        _head(data.name, report.triplets),
-        f"# {data.name}\n\n{report.triplets:,} triplets ⟨source image, instruction, edited image⟩ for image"
-        f" editing, with {report.images:,} pictures ({report.bytes / 1e6:,.1f} MB). Written, painted, edited"
-        f" and judged by machines, without people in the loop. Data set hash: `{report.dataset_hash}`.",
-        _loading(data.name),
-        "## Where the pictures come from\n\n" + "\n".join(_origin(data.specs, tallies["origin"])),
-        "## What is in it",
+        _head(data, report.triplets, configs),
+        f"# {data.name}",
+        _summary(data, report),
+        f"## How to load it\n\n{loading}",
+        _splits(data),
+        "## Where the pictures come from\n\n" + "\n".join(_sources(data, tallies["origin"])),
+        "## What is in it\n\n![Distributions](distributions.svg)",
         *(_tally(name, tally) for name, tally in tallies.items() if name != "origin"),
-        "## What was accepted\n\nOf each (source, instruction) the attempt with the highest"
-        " √(adherence·aesthetics) among those that passed:\n\n"
-        + _markdown(("gate", "asks for"), thresholds(data.recipe.rule).items()),
-        "## Who made and judged it\n\n"
-        + _markdown(
-            ("role", "back end", "revision", "spec"),
-            (
-                (role, f"`{spec.backend}`", f"`{spec.revision}`", f"`{spec.id}`")
-                for role, spec in sorted(data.specs.items())
-            ),
-        ),
+        _accepted(data),
+        _funnel(data),
+        _known_failures(misses),
+        "## Who made and judged it\n\n" + _makers(data),
+        _licence(data),
     ]
-    if data.funnel:
-        rows = ((stage.replace("_", " "), f"{count:,}") for stage, count in data.funnel.items())
-        parts.append("## From scenes to triplets\n\n" + _markdown(("stage", "count"), rows))
-    parts.append(
-        "## Licence\n\nNone is claimed here: what these pictures may be used for follows from the licences of"
-        " the models and photographs named above. State it before publishing."
-    )
-    return "\n\n".join(parts) + "\n"
+    files.write("README.md", ("\n\n".join(filter(None, parts)) + "\n").encode())
 
 
-def _head(name: str, count: int) -> str:
+def _head(data: DataSet, count: int, configs: Sequence[Mapping[str, object]]) -> str:
     size = next((label for bound, label in _SIZES if count < bound), "n>1M")
-    fields = {
-        "pretty_name": name,
+    fields: dict[str, object] = {
+        "pretty_name": data.name,
+        "license": data.licence or "unknown",
         "language": ["en"],
         "task_categories": ["image-to-image"],
         "annotations_creators": ["machine-generated"],
         "size_categories": [size],
         "tags": ["image-editing", "synthetic", "triptych"],
     }
+    if configs:
+        fields["configs"] = [dict(config) for config in configs]
     return f"---\n{yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---"
 
 
-def _loading(name: str) -> str:
+def _summary(data: DataSet, report: ExportReport) -> str:
+    scenes = Counter(triplet.scene.id for triplet in data.triplets)
+    effective = sum(scenes.values()) ** 2 / sum(count * count for count in scenes.values())
+    samples = "" if report.triplets == len(data.triplets) else f" as {report.triplets:,} samples"
     return (
-        "```python\nfrom datasets import load_dataset\n\n"
-        f'data = load_dataset("imagefolder", data_dir="{name}", split="train")\n'
-        'data = data.remove_columns(["source", "edited"])  # the same pictures under the names of NHR-Edit\n'
-        'data[0]["source_image"], data[0]["edit_instruction"], data[0]["edited_image"]\n```\n\n'
-        "`scores.jsonl` holds scores and lineage by `sample_id`; `export.json` the recipe, the rule and every"
-        " setting."
+        f"{len(data.triplets):,} triplets ⟨source image, instruction, edited image⟩ for image editing"
+        f"{samples}, with {report.images:,} pictures ({report.bytes / 1e6:,.1f} MB). Written, painted, edited"
+        f" and judged by machines, without people in the loop. They come from {len(scenes):,} scenes:"
+        f" {effective:,.1f} equally filled scenes would tell as much (Kish's effective sample size). Data set"
+        f" hash: `{report.dataset_hash}`."
     )
 
 
-def _origin(specs: Mapping[RoleName, Spec], origins: Mapping[str, int]) -> Iterable[str]:
+def _splits(data: DataSet) -> str:
+    if not data.splits:
+        return ""
+    sizes = Counter(data.splits[triplet.id] for triplet in data.triplets)
+    return (
+        "## Splits\n\nNo scene, no image and no near-duplicate (perceptual hash) is in two splits:"
+        " this was checked.\n\n"
+        + _markdown(("split", "triplets"), ((name, f"{count:,}") for name, count in sorted(sizes.items())))
+    )
+
+
+def _accepted(data: DataSet) -> str:
+    text = (
+        "## What was accepted\n\nOf each (source, instruction) the attempt with the highest"
+        " √(adherence·aesthetics) among those that passed:"
+    )
+    rules = [thresholds(origin.recipe.rule) for origin in data.origins]
+    same = all(rule == rules[0] for rule in rules)
+    heads = ["asks for"] if same else [f"in {origin.recipe.name}" for origin in data.origins]
+    shown = rules[:1] if same else rules
+    text += "\n\n" + _markdown(
+        ("gate", *heads), ((gate, *(rule[gate] for rule in shown)) for gate in rules[0])
+    )
+    if data.chosen:
+        text += "\n\nAfterwards:\n\n" + _markdown(("what", "result"), data.chosen.items())
+    return text
+
+
+def _funnel(data: DataSet) -> str:
+    origins = [origin for origin in data.origins if origin.funnel]
+    if not origins:
+        return ""
+    stages = list(dict.fromkeys(stage for origin in origins for stage in origin.funnel))
+    rows = (
+        (stage.replace("_", " "), *(f"{origin.funnel.get(stage, 0):,}" for origin in origins))
+        for stage in stages
+    )
+    heads = ["count"] if len(origins) == 1 else [origin.recipe.name for origin in origins]
+    return "## From scenes to triplets\n\n" + _markdown(("stage", *heads), rows)
+
+
+def _known_failures(misses: Sequence[RejectedPair]) -> str:
+    if not misses:
+        return ""
+    rows = (
+        (
+            pair.instruction,
+            pair.category,
+            f"{pair.scores.adherence:.2f} / {pair.scores.aesthetics:.2f}" if pair.scores else "",
+            pair.reason.replace("_", " "),
+        )
+        for pair in misses
+    )
+    return (
+        "## Near misses\n\nThe attempts that came closest to being accepted, in the order of the picture"
+        " (source, edit). What is in the data set lies just above the same threshold:"
+        " flaws like theirs are in it too.\n\n![Near misses](near-misses.jpg)\n\n"
+        + _markdown(("instruction", "category", "adherence / aesthetics", "stopped by"), rows)
+    )
+
+
+def _specs(data: DataSet) -> list[tuple[RoleName, Spec]]:
+    """Every spec of the runs once, by role."""
+    found = {(role, spec.id): spec for origin in data.origins for role, spec in origin.specs.items()}
+    return [(role, spec) for (role, _), spec in sorted(found.items())]
+
+
+def _makers(data: DataSet) -> str:
+    rows = []
+    for role, spec in _specs(data):
+        licence = licence_of(spec)
+        told = licence.name if licence else "not known"
+        rows.append((role, f"`{spec.backend}`", f"`{spec.revision}`", told, f"`{spec.id}`"))
+    return _markdown(("role", "back end", "revision", "licence of the model", "spec"), rows)
+
+
+def _licence(data: DataSet) -> str:
+    if data.licence:
+        text = f"The publisher states `{data.licence}`."
+    else:
+        text = "None is claimed here, and none is known. State it before publishing (`--license`)."
+    text += (
+        " What these pictures may be used for follows from the licences of the models and photographs above."
+    )
+    limits = restricting(data.origins)
+    if limits:
+        text += f" Their outputs may not train a competing model: {', '.join(limits)}."
+    return f"## Licence\n\n{text}"
+
+
+def _sources(data: DataSet, origins: Mapping[str, int]) -> Iterable[str]:
     if origins.get("photograph"):
         yield f"- {origins['photograph']:,} triplets start from photographs, cropped or padded to their size."
-    painter = specs.get("painter")
     if origins.get("written"):
-        by = f" by `{painter.backend}`" if painter else ""
+        painters = sorted({f"`{spec.backend}`" for role, spec in _specs(data) if role == "painter"})
+        by = f" by {', '.join(painters)}" if painters else ""
         yield f"- {origins['written']:,} triplets start from pictures painted{by}."
-    drawn = [role for role in ("painter", "editor") if role in specs and _is_embedded(specs[role])]
+    embedded = list(dict.fromkeys(role for role, spec in _specs(data) if _is_embedded(spec)))
+    drawn = [role for role in ("painter", "editor") if role in embedded]
     if drawn:
         yield (
             f"- Embedded studio: {', '.join(drawn)}. A small drawn world that stands in for generative"
             " models: good for trying things out, but its pictures and flaws aren't a real model's."
         )
-    judges: tuple[RoleName, ...] = ("screen", "soft_filter", "validator")
-    learned = [role.replace("_", " ") for role in judges if role in specs and _is_embedded(specs[role])]
+    learned = [role.replace("_", " ") for role in ("screen", "soft_filter", "validator") if role in embedded]
     if learned:
         yield f"- Judged by the embedded judge: {', '.join(learned)}, which learned from that world alone."
 

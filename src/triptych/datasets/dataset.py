@@ -8,46 +8,62 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from triptych.ledger.images import ImageStore
-from triptych.mining.select import Triplet
+from triptych.datasets.images import Images
+from triptych.mining.select import RejectedPair, Triplet
 from triptych.recipe import Recipe
 from triptych.records import Json, RoleName, Scene, Spec, identify
 from triptych.validator.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
-class DataSet:
-    """Triplets under one rule, and where they come from."""
+class Origin:
+    """A run that triplets come from."""
 
-    name: str
-    triplets: Sequence[Triplet]
     recipe: Recipe
     specs: Mapping[RoleName, Spec]
     funnel: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
+class DataSet:
+    """Triplets, and all that explains where they come from and how they were chosen."""
+
+    name: str
+    triplets: Sequence[Triplet]
+    origins: Sequence[Origin]
+    rejected: Sequence[RejectedPair] = ()
+    photographs: frozenset[str] = frozenset()  # images that no model made
+    splits: Mapping[str, str] = field(default_factory=dict)  # triplet id → split; empty: not split
+    chosen: Mapping[str, str] = field(default_factory=dict)  # what narrowed the selection → with what result
+    licence: str | None = None  # that the publisher states; None: nobody has said
+
+
+@dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What an export wrote."""
+    """What an export wrote, and read back."""
 
     folder: Path
-    triplets: int
-    images: int
-    bytes: int  # of the images
+    triplets: int  # samples; in formats of preferences, pairs of edits
+    images: int  # different ones
+    bytes: int  # of the images, as often as they were written
     dataset_hash: str
 
 
 class Exporter(Protocol):
-    """Writes a data set in one format to a folder that doesn't exist yet, or is empty."""
+    """Writes a data set in one format to a folder that doesn't exist yet, or is empty, and reads it back."""
 
-    def __call__(self, data: DataSet, folder: Path, images: ImageStore) -> ExportReport:
+    def __call__(self, data: DataSet, folder: Path, images: Images) -> ExportReport:
         """UserError where the folder can't be used, MissingImage where an image can't be had."""
 
 
 def dataset_hash(triplets: Iterable[Triplet]) -> str:
     """Name of a data set: what is in it (pair ids, image hashes), in whatever order."""
-    rows = {(triplet.id, triplet.source.image, triplet.attempt.image) for triplet in triplets}
-    parts: list[Json] = [list(row) for row in sorted(rows)]
+    return hash_of((triplet.id, triplet.source_image, triplet.edited_image) for triplet in triplets)
+
+
+def hash_of(samples: Iterable[tuple[str, ...]]) -> str:
+    """Name of a data set of samples, each its id and its images."""
+    parts: list[Json] = [list(sample) for sample in sorted(set(samples))]
     return identify("dataset", *parts)
 
 
@@ -65,15 +81,20 @@ def counts(triplets: Iterable[Triplet]) -> dict[str, dict[str, int]]:
         name: Counter() for name in ("category", "style", "kind", "size", "origin")
     }
     for triplet in triplets:
-        tallies["category"][triplet.edit.category] += 1
+        tallies["category"][triplet.category] += 1
         tallies["style"][style_of(triplet.scene)] += 1
         tallies["kind"][triplet.kind] += 1
-        tallies["size"][f"{triplet.source.width}×{triplet.source.height}"] += 1
+        tallies["size"][f"{triplet.width}×{triplet.height}"] += 1
         tallies["origin"][triplet.scene.origin] += 1
     return {
         name: dict(sorted(tally.items(), key=lambda item: (-item[1], item[0])))
         for name, tally in tallies.items()
     }
+
+
+def paraphrases_of(triplet: Triplet) -> tuple[str, ...]:
+    """Other ways to say the instruction, where the run wrote any."""
+    return tuple(getattr(triplet, "augmented_instructions", ()))
 
 
 def style_of(scene: Scene) -> str:

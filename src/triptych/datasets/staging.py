@@ -16,7 +16,7 @@ def appearing_whole(folder: Path) -> Iterator[Path]:
     After an error or a kill it stays, for the next try to go on from; whoever writes makes sure that nothing
     old is left in it. UserError where `folder` is there already and isn't empty.
     """
-    _refuse_unless_free(folder)
+    refuse_unless_free(folder)
     part = folder.absolute().with_name(f".{folder.absolute().name}.part")
     try:
         part.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ def appearing_whole(folder: Path) -> Iterator[Path]:
             folder.rmdir()
         part.rename(folder)
     except OSError as error:
-        _refuse_unless_free(folder)  # somebody else was faster
+        refuse_unless_free(folder)  # somebody else was faster
         raise WorkFailed(
             f"{folder} can't be written ({error.strerror}): mend that, run the same command again"
         ) from error
@@ -41,7 +41,8 @@ def keep_only(folder: Path, wanted: set[Path]) -> None:
             path.unlink()
 
 
-def _refuse_unless_free(folder: Path) -> None:
+def refuse_unless_free(folder: Path) -> None:
+    """UserError where the folder is there and isn't empty, or is none."""
     try:
         taken = any(folder.iterdir())
     except FileNotFoundError:

@@ -1,0 +1,91 @@
+"""The files of one export while they are written."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from triptych.datasets.images import Images
+
+_Item = TypeVar("_Item")
+_Loaded = TypeVar("_Loaded")
+_THREADS = min(4, os.cpu_count() or 1)  # reading, hashing and writing leave Python's lock alone
+_AHEAD = 16
+
+
+class Files:
+    """What an export has written: to a folder that isn't final yet, for a folder where it will lie."""
+
+    def __init__(self, part: Path, home: Path) -> None:
+        self.part = part  # where files are written
+        self.home = home  # where they will be found; absolute
+        self.written: set[Path] = set()
+        self.images: set[str] = set()
+        self.image_bytes = 0
+
+    def below(self, folder: str) -> Files:
+        """The same export, from a folder inside it."""
+        inner = Files(self.part / folder, self.home / folder)
+        inner.written, inner.images = self.written, self.images
+        return inner
+
+    def new(self, name: str) -> Path:
+        """Where to write the file of this name (relative, with slashes), which now belongs to the export."""
+        path = self.part / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.written.add(path)
+        return path
+
+    def write(self, name: str, data: bytes | Iterable[bytes]) -> None:
+        """Write a whole file."""
+        with self.new(name).open("wb") as file:
+            file.writelines([data] if isinstance(data, bytes) else data)
+
+    def count(self, image: str, data: bytes) -> None:
+        """An image was written as part of a file."""
+        self.images.add(image)
+        self.image_bytes += len(data)
+
+    def copy_images(self, copies: Mapping[str, Sequence[str]], images: Images) -> None:
+        """Write every image under all its names. What an interrupted export left there is made use of."""
+        for name in (name for names in copies.values() for name in names):
+            self.written.add(self.part / name)
+        for folder in {path.parent for path in self.written}:
+            folder.mkdir(parents=True, exist_ok=True)
+
+        def copy(item: tuple[str, Sequence[str]]) -> int:
+            image, names = item
+            data = images.get(image)
+            for name in names:
+                _write_unless_there(self.part / name, data)
+            return len(data) * len(names)
+
+        self.image_bytes += sum(loaded_ahead(sorted(copies.items()), copy))
+        self.images.update(copies)
+
+
+def loaded_ahead(items: Iterable[_Item], load: Callable[[_Item], _Loaded]) -> Iterator[_Loaded]:
+    """`load` of every item in order, in threads, a few ahead of who asks."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        waiting: deque[Future[_Loaded]] = deque()
+        for item in items:
+            waiting.append(pool.submit(load, item))
+            if len(waiting) >= _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _write_unless_there(path: Path, data: bytes) -> None:
+    try:
+        file = path.open("xb")
+    except FileExistsError:
+        if path.stat().st_size == len(data) and path.read_bytes() == data:
+            return
+        file = path.open("wb")
+    with file:
+        file.write(data)

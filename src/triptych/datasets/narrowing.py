@@ -1,0 +1,69 @@
+"""What an export leaves out: rows that a condition, a cap or a benchmark excludes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from triptych.datasets.dataset import in_order
+from triptych.datasets.images import Images
+from triptych.datasets.perceptual import neighbours, perceptual_hash
+from triptych.datasets.splits import hashes_of
+from triptych.datasets.where import Condition
+from triptych.errors import PictureError, UserError
+from triptych.mining.select import Triplet
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+def matching(triplets: Iterable[Triplet], conditions: Iterable[Condition]) -> list[Triplet]:
+    """Those for which every condition holds."""
+    tests = [condition.holds for condition in conditions]
+    return [triplet for triplet in triplets if all(holds(triplet) for holds in tests)]
+
+
+def best_of_each_source(triplets: Iterable[Triplet], cap: int) -> list[Triplet]:
+    """Of each source picture at most `cap` triplets, those with the highest √(adherence·aesthetics)."""
+    by_source: dict[str, list[Triplet]] = defaultdict(list)
+    for triplet in in_order(triplets):
+        by_source[triplet.source.id].append(triplet)
+    kept: list[Triplet] = []
+    for group in by_source.values():
+        group.sort(key=lambda triplet: (-triplet.scores.geometric_mean, triplet.id))
+        kept += group[:cap]
+    return in_order(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Decontaminated:
+    """Triplets that show no picture of a benchmark, and the counts for the card."""
+
+    triplets: list[Triplet]
+    removed: int
+    benchmark_images: int
+    unreadable: int
+
+
+def without_benchmark(triplets: Sequence[Triplet], folder: Path, images: Images) -> Decontaminated:
+    """Leave out every triplet of which either picture is a near-duplicate of a picture under `folder`.
+
+    UserError where there is no readable picture.
+    """
+    hashes = []
+    unreadable = 0
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _PICTURES and path.is_file():
+            try:
+                hashes.append(perceptual_hash(path.read_bytes()))
+            except (PictureError, OSError):
+                unreadable += 1
+    if not hashes:
+        raise UserError(f"--decontaminate {folder}: no readable picture there; name the benchmark's folder")
+    names = sorted({name for one in triplets for name in (one.source_image, one.edited_image)})
+    met = {names[one] for one, _ in neighbours(hashes_of(names, images), np.stack(hashes))}
+    kept = [one for one in triplets if not met & {one.source_image, one.edited_image}]
+    return Decontaminated(kept, len(triplets) - len(kept), len(hashes), unreadable)
