@@ -53,7 +53,12 @@ class StudioEditor:
             return refusal
         picture = Picture.from_pixels(to_uint8(outcome.image))
         edited = hash_bytes(picture.encoded(self.config.image_format))
-        known = None if outcome.scene is None else KnownPicture(outcome.scene, faithful=False)
+        height, width = picture.pixels.shape[:2]
+        known = (
+            None
+            if outcome.scene is None
+            else KnownPicture(outcome.scene, faithful=False, size=(width, height))
+        )
         self.world.add_attempt(source, request.instruction, edited, outcome.truth, known)
         return picture
 

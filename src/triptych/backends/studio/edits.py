@@ -58,13 +58,19 @@ class EditPlan:
     thing: Description | None = None  # what is added, or takes the target's place
     value: str | None = None  # the new colour, material ("plain": its own), size, setting, time, …
     parts: tuple[EditPlan, ...] = ()  # of a composite, in order
+    leaving: str | None = None  # the value that a backward plan leads away from; no word tells it
+
+
+def worn_colour(described: Description) -> str | None:
+    """The colour as a scene graph has it: None for a kind's own, said or not."""
+    return None if described.colour == natural_colour(described.kind) else described.colour
 
 
 def find_things(scene: Scene, described: Description) -> tuple[Thing, ...]:
     """What a reader would take the description for: its kind, then whichever detail tells apart."""
     found = [thing for thing in scene.things if thing.kind == described.kind]
     details: tuple[Callable[[Thing], bool], ...] = (
-        lambda thing: described.colour is None or thing.colour == described.colour,
+        lambda thing: described.colour is None or thing.colour == worn_colour(described),
         lambda thing: described.material is None or thing.material == described.material,
         lambda thing: described.place is None or third_of(thing) == described.place,
     )
@@ -106,7 +112,7 @@ def _changed(thing: Thing, plan: EditPlan) -> Thing:
             return replace(thing, colour=None if plan.value == own else plan.value, material=None)
         case "material":
             if plan.value == "plain":
-                colour = plan.thing.colour if plan.thing is not None else None
+                colour = worn_colour(plan.thing) if plan.thing is not None else None
                 return replace(thing, material=None, colour=colour)
             return replace(thing, material=plan.value, colour=None)
         case "resize":
@@ -118,7 +124,7 @@ def _changed(thing: Thing, plan: EditPlan) -> Thing:
                 thing,
                 kind=plan.thing.kind,
                 height=thing.height * ratio,
-                colour=plan.thing.colour,
+                colour=worn_colour(plan.thing),
                 material=plan.thing.material,
             )
         case _:
@@ -129,7 +135,8 @@ def _add(scene: Scene, plan: EditPlan, size: Size) -> Scene:
     if plan.thing is None:
         return scene
     number = 1 + max((int(thing.id.removeprefix("t")) for thing in scene.things), default=0)
-    thing = place_thing(scene, plan.thing, f"t{number}", scene.seed, size)
+    described = replace(plan.thing, colour=worn_colour(plan.thing))
+    thing = place_thing(scene, described, f"t{number}", scene.seed, size)
     return replace(scene, things=(*scene.things, thing))
 
 

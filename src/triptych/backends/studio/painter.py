@@ -49,8 +49,9 @@ class StudioPainter:
         if wish is None:
             return Refused("prompt_not_understood", "the studio paints what its own writer wrote")
         scene, truth = paint_scene(wish, request.seed, (request.width, request.height))
-        picture = Picture.from_pixels(to_uint8(render(scene, request.width, request.height)))
-        known = KnownPicture(scene, faithful=True, prompt=request.prompt, truth=truth)
+        size = (request.width, request.height)
+        picture = Picture.from_pixels(to_uint8(render(scene, *size)))
+        known = KnownPicture(scene, faithful=True, prompt=request.prompt, truth=truth, size=size)
         self.world.add_picture(hash_bytes(picture.encoded(self.config.image_format)), known)
         return picture
 

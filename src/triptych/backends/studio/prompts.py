@@ -13,7 +13,9 @@ from triptych.backends.studio.catalogue import KINDS
 from triptych.backends.studio.scene import Degradation, Season, Setting, Style, TimeOfDay, Weather
 
 Place = Literal["left", "middle", "right", "front", "distance"]
+SizeWord = Literal["very small", "small", "medium-sized", "large", "very large"]
 PLACES: Final[tuple[Place, ...]] = get_args(Place)
+SIZE_WORDS: Final[tuple[SizeWord, ...]] = get_args(SizeWord)
 
 OUTDOORS: Final[frozenset[Setting]] = frozenset({"meadow", "beach", "lake", "desert", "forest", "city"})
 SEASONAL: Final[frozenset[Setting]] = frozenset({"meadow", "lake", "forest"})
@@ -30,6 +32,8 @@ class Description:
     material: str | None = None
     place: Place | None = None
     beside: str | None = None  # kind of the thing it stands next to
+    size: SizeWord | None = None  # for a thing of its kind and place that is to be put in
+    ground: Setting | None = None  # where it stands, if nothing nearer is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,20 @@ SETTING_WORDS: Final[MappingProxyType[Setting, tuple[str, ...]]] = MappingProxyT
     }
 )
 
+GROUND_WORDS: Final[MappingProxyType[Setting, str]] = MappingProxyType(
+    {
+        "meadow": "in the meadow",
+        "beach": "on the beach",
+        "lake": "by the lake",
+        "desert": "in the desert",
+        "forest": "in the forest",
+        "city": "in the city square",
+        "room": "on the floor of the room",
+        "table": "on the table",
+        "underwater": "in the water",
+    }
+)
+
 TIME_WORDS: Final[MappingProxyType[TimeOfDay, tuple[str, ...]]] = MappingProxyType(
     {
         "dawn": ("at dawn", "at sunrise", "in the early morning"),
@@ -158,8 +176,9 @@ def capitalised(sentence: str) -> str:
 def naming(described: Description) -> str:
     """Adjectives and noun, without article or place: "red apple"."""
     material = MATERIAL_WORDS[described.material] if described.material else None
-    words = [word for word in (described.colour, material, KINDS[described.kind].noun) if word]
-    return " ".join(words)
+    noun = KINDS[described.kind].noun
+    colour = None if described.colour == noun else described.colour  # an orange is never an orange orange
+    return " ".join(word for word in (described.size, colour, material, noun) if word)
 
 
 def placing(described: Description, rng: np.random.Generator) -> str:
@@ -169,6 +188,11 @@ def placing(described: Description, rng: np.random.Generator) -> str:
         return f" {choose(rng, ('next to', 'beside', 'right by'))} the {other}"
     if described.place is not None:
         return f" {choose(rng, PLACE_WORDS[described.place])}"
+    if described.ground is not None:
+        kind = KINDS[described.kind]
+        if kind.group == "sky" and described.ground != "underwater":
+            return " in the sky" if described.ground in OUTDOORS else " in the air"
+        return " on the water" if kind.afloat else f" {GROUND_WORDS[described.ground]}"
     return ""
 
 

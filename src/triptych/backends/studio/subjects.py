@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 import cv2
 import numpy as np
@@ -22,6 +22,8 @@ from triptych.backends.studio.scene import Degradation, Grade, Scene, Style, Wea
 from triptych.backends.studio.styles import stylise
 from triptych.backends.studio.weather import weather_over
 from triptych.errors import Refused
+
+Way = Literal["same", "locally", "style", "damage", "correction", "anew"]
 
 HIDING: Final = frozenset({"add", "replace", "resize", "composite"})
 CHANGED: Final = (0.02, 0.055)  # difference, 0..1, from which on a pixel near the edit is drawn anew
@@ -63,15 +65,9 @@ class StudioSubject:
     @cached_property
     def hides(self) -> float:
         """How much of another thing vanishes behind what is added or grows: 0 up to a half."""
-        after = apply_plan(self.scene, self.plan, self.size)
-        if self.plan.operation not in HIDING or after.setting != self.scene.setting:
+        if self.plan.operation not in HIDING:
             return 0.0
-        size = (max(16, self.size[0] // 8), max(16, self.size[1] // 8))
-        old = {name: float(mask.sum()) for name, mask in render_masks(self.scene, *size).items()}
-        new = {name: float(mask.sum()) for name, mask in render_masks(after, *size).items()}
-        others = old.keys() & new.keys() - touched(self.scene, after)
-        share = max((1 - new[name] / max(old[name], 1e-6) for name in others), default=0.0)
-        return round(share, 3) if share > 0.5 else 0.0
+        return newly_hidden(self.scene, apply_plan(self.scene, self.plan, self.size), self.size)
 
     @cached_property
     def clean(self) -> Version:
@@ -96,11 +92,13 @@ class StudioSubject:
         return None if scene is None else self._version(scene)
 
     def _version(self, after: Scene) -> Version:
-        if after == self.scene:
-            return Version(self.source, after)
-        if replace(after, things=self.scene.things) == self.scene:
-            return Version(self._locally(after), after)
-        return Version(self._shortcut(after), after)
+        match way_between(self.scene, after):
+            case "same":
+                return Version(self.source, after)
+            case "locally":
+                return Version(self._locally(after), after)
+            case way:
+                return Version(self._everywhere(after, way), after)
 
     def _locally(self, after: Scene) -> Array:
         """The source's own pixels wherever the scenes look alike; drawn anew where they don't."""
@@ -118,22 +116,44 @@ class StudioSubject:
         image[window] = mixed(self.source[window], drawn[window], weight)
         return image
 
-    def _shortcut(self, after: Scene) -> Array:
-        """Another style, damage or correction starts from the pixels at hand; other light is drawn anew."""
+    def _everywhere(self, after: Scene, way: Way) -> Array:
         height, width = self.source.shape[:2]
-        before = self.scene
-        untouched = before.degradation is None and before.grade is None
-        if untouched and replace(after, style=before.style) == before and before.style == "render":
-            return stylise(self.source, after.style, after.seed, outlines(before, width, height))
-        if after.degradation is not None and before.degradation is None and before.grade is None:
-            damaged = replace(
-                before, degradation=after.degradation, degradation_strength=after.degradation_strength
-            )
-            if after == damaged:
-                return degrade(self.source, after.degradation, after.degradation_strength, after.seed)
-        if before.grade is None and after.grade is not None and replace(before, grade=after.grade) == after:
+        if way == "style":
+            return stylise(self.source, after.style, after.seed, outlines(self.scene, width, height))
+        if way == "damage" and after.degradation is not None:
+            return degrade(self.source, after.degradation, after.degradation_strength, after.seed)
+        if way == "correction" and after.grade is not None:
             return grade(self.source, after.grade)
         return render(after, width, height)
+
+
+def way_between(before: Scene, after: Scene) -> Way:
+    """How a picture of `before` is made one of `after`: only "anew" leaves no pixel of it."""
+    if after == before:
+        return "same"
+    if replace(after, things=before.things) == before:
+        return "locally"
+    undamaged = before.degradation is None and before.grade is None
+    if undamaged and before.style == "render" and replace(after, style=before.style) == before:
+        return "style"
+    damage = replace(before, degradation=after.degradation, degradation_strength=after.degradation_strength)
+    if undamaged and after.degradation is not None and after == damage:
+        return "damage"
+    if before.grade is None and after.grade is not None and replace(before, grade=after.grade) == after:
+        return "correction"
+    return "anew"
+
+
+def newly_hidden(before: Scene, after: Scene, size: Size) -> float:
+    """How much of a thing that both have alike only `after` hides: 0 up to a half, then the share."""
+    if after.setting != before.setting:
+        return 0.0
+    small = (max(16, size[0] // 8), max(16, size[1] // 8))
+    old = {name: float(mask.sum()) for name, mask in render_masks(before, *small).items()}
+    new = {name: float(mask.sum()) for name, mask in render_masks(after, *small).items()}
+    others = old.keys() & new.keys() - touched(before, after)
+    share = max((1 - new[name] / max(old[name], 1e-6) for name in others), default=0.0)
+    return round(share, 3) if share > 0.5 else 0.0
 
 
 class PhotographSubject:

@@ -75,6 +75,18 @@ LOSSES: Final[Mapping[str, Loss]] = MappingProxyType(
     }
 )
 
+# Pixel damage that only the first picture of a derived pair bears: it is gone from the second, unasked.
+PIXEL_FLAWS: Final = ("partial", "ghost", "over_edit", "drift", "shift", "zoom", "blur", "blotch")
+DERIVED_LOSSES: Final[Mapping[str, Loss]] = MappingProxyType(
+    {f"source_{kind}": Loss(LOSSES[kind].adherence, 0.0) for kind in PIXEL_FLAWS}
+    | {  # a painter's mishaps with a thing that a derived edit puts in
+        "floating": Loss(0.8, 2.2),
+        "overlap": Loss(0.8, 1.8),
+        "wrong_size": Loss(1.6, 1.4),
+    }
+)
+_EVERY_LOSS: Final = {**LOSSES, **DERIVED_LOSSES}
+
 BEST_ADHERENCE: Final = 4.92
 BEST_AESTHETICS: Final = 4.85
 
@@ -85,7 +97,8 @@ def truth_from(flaws: Flaws, doubt: tuple[float, float] = (0.0, 0.0)) -> Truth:
     `doubt` is taken from each score: small matters of taste that no flaw stands for.
     """
     adherence, aesthetics = BEST_ADHERENCE - doubt[0], BEST_AESTHETICS - doubt[1]
-    losses = [(LOSSES[kind].adherence * _felt(s), LOSSES[kind].aesthetics * _felt(s)) for kind, s in flaws]
+    costs = [(_EVERY_LOSS[kind], _felt(strength)) for kind, strength in flaws]
+    losses = [(loss.adherence * felt, loss.aesthetics * felt) for loss, felt in costs]
     worst_first = sorted(flaws, key=lambda flaw: -_weight(*flaw))
     for order, loss in enumerate(sorted((loss[0] for loss in losses), reverse=True)):
         adherence -= loss * (1.0 if order == 0 else 0.6)
@@ -102,4 +115,4 @@ def _felt(strength: float) -> float:
 
 
 def _weight(kind: str, strength: float) -> float:
-    return (LOSSES[kind].adherence + LOSSES[kind].aesthetics) * _felt(strength)
+    return (_EVERY_LOSS[kind].adherence + _EVERY_LOSS[kind].aesthetics) * _felt(strength)

@@ -16,6 +16,7 @@ import orjson
 from filelock import FileLock
 
 from triptych.backends.studio.edits import EditPlan
+from triptych.backends.studio.layout import Size
 from triptych.backends.studio.prompts import Description, Wish
 from triptych.backends.studio.scene import Scene, Thing
 from triptych.backends.studio.truth import SourceTruth, Truth
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS pictures (image TEXT PRIMARY KEY, picture TEXT NOT NU
 CREATE TABLE IF NOT EXISTS attempts (
     source TEXT, instruction TEXT, edited TEXT, truth TEXT NOT NULL,
     PRIMARY KEY (source, instruction, edited)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS attempts_by_edited ON attempts (edited);
 """
 
 
@@ -43,6 +45,16 @@ class KnownPicture:
     faithful: bool
     prompt: str | None = None  # None: an edited picture
     truth: SourceTruth | None = None
+    size: Size | None = None  # px; None: written before sizes were kept
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAttempt:
+    """How an edited picture came about."""
+
+    source: str  # hash
+    instruction: str
+    truth: Truth
 
 
 class WorldStore:
@@ -78,6 +90,12 @@ class WorldStore:
         """Instructions that belong to no written scene."""
         with self._open() as connection:
             self._add_plans(connection, plans)
+
+    def add_derived_plans(self, plans: Mapping[str, EditPlan]) -> None:
+        """Instructions made of others; a text that is known already keeps its meaning."""
+        with self._open() as connection:
+            rows = [(instruction, _text(plan)) for instruction, plan in plans.items()]
+            connection.executemany("INSERT OR IGNORE INTO plans VALUES (?, ?)", rows)
 
     @staticmethod
     def _add_plans(connection: sqlite3.Connection, plans: Mapping[str, EditPlan]) -> None:
@@ -130,7 +148,21 @@ class WorldStore:
             found["faithful"],
             found["prompt"],
             None if truth is None else replace(SourceTruth(**truth), flaws=_flaws(truth)),
+            None if found.get("size") is None else (found["size"][0], found["size"][1]),
         )
+
+    def attempt_behind(self, edited: str) -> KnownAttempt | None:
+        """The attempt that an edited picture came from; None: it came from none."""
+        with self._open() as connection:
+            row = connection.execute(
+                "SELECT source, instruction, truth FROM attempts WHERE edited = ? "
+                "ORDER BY source, instruction LIMIT 1",
+                (edited,),
+            ).fetchone()
+        if row is None:
+            return None
+        found = orjson.loads(row[2])
+        return KnownAttempt(row[0], row[1], replace(Truth(**found), flaws=_flaws(found)))
 
     def source_truth(self, image: str) -> SourceTruth | None:
         """What is true of a painted source; None for what isn't one."""
@@ -189,4 +221,5 @@ def _plan(row: dict[str, Any]) -> EditPlan:
         None if thing is None else Description(**thing),
         row["value"],
         tuple(_plan(part) for part in row["parts"]),
+        row.get("leaving"),
     )

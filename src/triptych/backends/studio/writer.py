@@ -8,6 +8,8 @@ from typing import ClassVar, cast
 import numpy as np
 
 from triptych.backends.studio.canvas import generator
+from triptych.backends.studio.derived_plans import inverse_in_full, joined
+from triptych.backends.studio.derived_wording import order_for, paraphrases
 from triptych.backends.studio.edits import OPERATIONS, EditPlan, Operation, invert_plan
 from triptych.backends.studio.prompts import Wish, write_prompt
 from triptych.backends.studio.proposals import propose_edit, propose_for_photograph
@@ -20,6 +22,9 @@ from triptych.roles import (
     Answered,
     BackendSettings,
     EditDraft,
+    InvertRequest,
+    JoinRequest,
+    ParaphraseRequest,
     PhotographRequest,
     Placement,
     RoleConfig,
@@ -59,6 +64,49 @@ class StudioWriter:
     async def describe(self, requests: Sequence[PhotographRequest]) -> Answered[SceneDraft]:
         """Edits of a photograph as a whole: styles, degradations, colour corrections, weather."""
         return [self._describe(request) for request in requests]
+
+    async def invert(self, requests: Sequence[InvertRequest]) -> Answered[str]:
+        """The backward instruction of each; refused where the studio doesn't know what was there before."""
+        return [self._invert(request) for request in requests]
+
+    async def join(self, requests: Sequence[JoinRequest]) -> Answered[str]:
+        """One instruction for each two, without what the second makes needless of the first."""
+        return [self._join(request) for request in requests]
+
+    async def paraphrase(self, requests: Sequence[ParaphraseRequest]) -> Answered[tuple[str, ...]]:
+        """Each instruction in four registers: short, casual, imperative, question."""
+        return [self._paraphrase(request) for request in requests]
+
+    def _invert(self, request: InvertRequest) -> str | CallFailed:
+        wish = None if request.prompt is None else self.world.wish(request.prompt)
+        plan = self.world.plan(request.instruction)
+        inverse = None if wish is None or plan is None else inverse_in_full(wish, plan)
+        if inverse is None:
+            return Refused("inverse_not_known", "only what the studio's own writer wrote of its own scenes")
+        rng = generator(request.seed, "invert", request.prompt or "", request.instruction)
+        text = order_for(inverse, rng)
+        self.world.add_derived_plans({text: inverse})
+        return text
+
+    def _join(self, request: JoinRequest) -> str | CallFailed:
+        first, second = self.world.plan(request.first), self.world.plan(request.second)
+        if first is None or second is None:
+            return Refused("instruction_not_known", "the studio joins what its own writer wrote")
+        plan = joined(first, second)
+        if plan is None:
+            return Refused("nothing_left", "one instruction takes away what the other does")
+        rng = generator(request.seed, "join", request.first, request.second)
+        text = order_for(plan, rng)
+        self.world.add_derived_plans({text: plan})
+        return text
+
+    def _paraphrase(self, request: ParaphraseRequest) -> tuple[str, ...] | CallFailed:
+        plan = self.world.plan(request.instruction)
+        if plan is None:
+            return Refused("instruction_not_known", "the studio rewords what its own writer wrote")
+        texts = paraphrases(plan, request.instruction, generator(request.seed, "words", request.instruction))
+        self.world.add_derived_plans(dict.fromkeys(texts, plan))
+        return texts
 
     def _write(self, request: SceneRequest) -> SceneDraft | CallFailed:
         unknown = [category for category in request.categories if category not in OPERATIONS]
