@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: mine dev test test-slow lint types layers unit bench lock clean
+.PHONY: mine dev test test-slow lint types layers unit bench agreement lock clean
 
 mine: $(VENV)/core.stamp
 	$(BIN)/triptych mine recipes/quickstart.yaml
@@ -45,6 +45,12 @@ test-slow: dev
 
 bench: dev
 	$(BIN)/python benchmarks/loop.py
+
+# Rewrites docs/agreement.md from ImagenHub's ratings.
+RATINGS ?= ../shared/data/ratings/imagenhub.jsonl
+
+agreement: dev
+	$(BIN)/python benchmarks/agreement_page.py $(RATINGS)
 
 # Refresh the locked versions (needs the network).
 lock: dev

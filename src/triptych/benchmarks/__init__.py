@@ -1,0 +1,1 @@
+"""Published benchmarks, run as their own code runs them."""
