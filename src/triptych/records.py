@@ -16,7 +16,7 @@ same hash over its encoded bytes; `pixels` is the hash over width, height and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -73,12 +73,13 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a Writer was asked for, and the scene that came of it."""
+    """What a Writer was asked for (or which photograph was imported), and what came of it."""
 
     id: str
     ordinal: int
     asked: Mapping[str, Json]
     scene_id: str
+    edits: Sequence[str]  # ids of the instructions written, in order
 
 
 @dataclass(frozen=True, slots=True)

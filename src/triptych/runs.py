@@ -4,10 +4,11 @@ from pathlib import Path
 from triptych.recipe import load_recipe
 from triptych.runs import mine, open_run
 
-mine(load_recipe(Path("recipes/quickstart.yaml")), Path("runs/mine"))
-with open_run(Path("runs/mine"), ["threshold=4.5"]) as run:
-    for triplet in run.view().triplets:
-        print(triplet.edit.instruction, run.images.path(triplet.attempt.image))
+if __name__ == "__main__":  # workers import the script that started them
+    mine(load_recipe(Path("recipes/quickstart.yaml")), Path("runs/mine"))
+    with open_run(Path("runs/mine"), ["threshold=4.5"]) as run:
+        for triplet in run.view().triplets:
+            print(triplet.instruction, run.images.path(triplet.edited_image))
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from triptych.engines.local import LocalEngine
-from triptych.errors import RunError
+from triptych.errors import RunError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.ledger.queries import costs, spent
 from triptych.ledger.run import RunFolder
@@ -27,7 +28,7 @@ from triptych.ledger.store import Ledger
 from triptych.ledger.verify import lost_images
 from triptych.ledger.writer import GroupCommitter
 from triptych.mining.miner import Event, Miner, Observer
-from triptych.mining.opening import load_slots
+from triptych.mining.opening import load_slots, scene_reader
 from triptych.mining.schedule import Slot, Spending, count_owed
 from triptych.mining.select import RejectedPair, RunView, rejected_pairs, view_of
 from triptych.mining.state import Plan
@@ -46,6 +47,7 @@ class Run:
     configs: Mapping[RoleName, RoleConfig]
     ledger: Ledger
     slots: list[Slot] = field(repr=False)  # asyncio shows the result of its main task: all facts, in words
+    gone: frozenset[str] = frozenset()  # pictures that facts name and that have to be made again
 
     @property
     def images(self) -> ImageStore:
@@ -85,6 +87,8 @@ class Stopper:
 
     def kill(self) -> None:
         """Drop the calls in flight; they are owed."""
+        if self.killed:
+            return
         self.killed = True
         self._engine.kill()
         self._task.cancel()
@@ -119,7 +123,9 @@ def open_for_mining(recipe: Recipe, path: Path) -> Iterator[Run]:
     with folder.held_for_mining(), folder.open_ledger() as ledger:
         ledger.record(plan.specs.values())
         folder.image_store().sweep()
-        yield Run(folder, plan, configs, ledger, load_slots(plan, ledger, lost_images(folder, ledger)))
+        gone = lost_images(folder, ledger)
+        slots = load_slots(plan, ledger, gone, read_folder=True)
+        yield Run(folder, plan, configs, ledger, slots, gone)
 
 
 def recipe_of(folder: RunFolder, overrides: Iterable[str] = ()) -> Recipe:
@@ -131,6 +137,21 @@ def recipe_of(folder: RunFolder, overrides: Iterable[str] = ()) -> Recipe:
             f"{folder.path} was begun but never mined: `triptych mine RECIPE --out {folder.path}` goes on"
         ) from None
     return parse_recipe(text, overrides, origin=str(folder.recipe), base=folder.path)
+
+
+def keep_recipe(run: Run) -> bool:
+    """Store the recipe as the one the run was last mined with; whether that changed anything."""
+    text = dump_recipe(run.plan.recipe)
+    file = run.folder.recipe
+    part = file.with_name(f".{file.name}.part")
+    try:
+        if file.exists() and file.read_bytes() == text.encode():
+            return False
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise WorkFailed(f"{file} can't be written ({error.strerror}): mend that and run again") from error
+    return True
 
 
 def mine(recipe: Recipe, path: Path, observe: Observer | None = None) -> Mined:
@@ -146,7 +167,7 @@ async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], obje
     """As `mine`, on an open run and on this event loop; `steer` is given what can stop it."""
     recipe = run.plan.recipe
     run.folder.write_lock(run.plan.specs.values())
-    run.folder.recipe.write_text(dump_recipe(recipe), encoding="utf-8")
+    keep_recipe(run)
     calls = {role: cost.calls for role, cost in costs(run.ledger).items()}
     spending = Spending(recipe.budget, calls, spent(run.ledger).seconds)
     task = asyncio.current_task()
@@ -154,7 +175,8 @@ async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], obje
     async with GroupCommitter(run.ledger) as committer:
         engine = LocalEngine(run.plan, run.configs, run.images, recipe.image_format, committer)
         async with engine:
-            miner = Miner(run.plan, run.slots, engine, spending, observe)
+            known = scene_reader(run.plan, run.ledger)
+            miner = Miner(run.plan, run.slots, engine, spending, observe, known, run.gone)
             stopper = Stopper(miner, engine, task)
             if steer is not None:
                 steer(stopper)

@@ -27,6 +27,9 @@ SHIPPED: Mapping[RoleName, Mapping[str, str]] = {
 }
 
 
+_JUDGES: frozenset[RoleName] = frozenset({"screen", "soft_filter", "validator"})
+
+
 def role_configs(recipe: Recipe, run_folder: Path) -> dict[RoleName, RoleConfig]:
     """A picklable config for every role that the recipe fills. RecipeError where a name is unknown."""
     filled: dict[RoleName, RoleRecipe | None] = {
@@ -45,7 +48,7 @@ def role_configs(recipe: Recipe, run_folder: Path) -> dict[RoleName, RoleConfig]
             workers=part.workers,
             price_per_call=part.price_per_call,
             seconds_per_call=part.seconds_per_call,
-            run_folder=run_folder,
+            run_folder=Path() if role in _JUDGES else run_folder,  # what the studio knows is none of theirs
             image_format=recipe.image_format,
         )
         for role, part in filled.items()

@@ -46,7 +46,7 @@ settings = st.dictionaries(texts, settings_values, max_size=3)
 
 any_fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(Spec, roles, texts, texts, settings),
-    st.builds(Brief, ids, counts, settings, ids),
+    st.builds(Brief, ids, counts, settings, ids, st.lists(ids, max_size=3)),
     st.builds(Scene, ids, st.sampled_from(["written", "photograph"]), st.none() | texts, st.none() | texts),
     st.builds(Edit, ids, ids, counts, texts, texts),
     st.builds(Phrase, ids, ids, st.sampled_from(["inverse", "joined"]), ids, st.none() | ids, ids, texts),
@@ -95,7 +95,7 @@ def whole_scene(text: str, edits: int = 2, sources: int = 2, attempts: int = 3) 
     """A scene with everything made and judged; its images are `picture(f"{text} …")`."""
     scene = Scene(scene_id("written", text), "written", text, None)
     asked = {"topic": text}
-    brief = Brief(brief_id(1, 0, asked), 0, asked, scene.id)
+    brief = Brief(brief_id(1, 0, asked), 0, asked, scene.id, [])
     facts: list[Fact] = [SPEC, JUDGE, brief, scene]
     written = [
         Edit(edit_id(scene.id, f"edit {n}"), scene.id, n, f"edit {n}", "add_object") for n in range(edits)

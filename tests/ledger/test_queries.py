@@ -146,7 +146,7 @@ def test_briefs_specs_and_images(ledger: Ledger) -> None:
     facts = whole_scene("a red barn", edits=1, sources=1, attempts=1)
     brief = next(fact for fact in facts if isinstance(fact, Brief))
     ledger.record(facts)
-    assert queries.briefs(ledger) == {brief.id: brief.scene_id}
+    assert queries.briefs(ledger) == {brief.id: brief}
     assert queries.specs(ledger) == {SPEC.id: SPEC, JUDGE.id: JUDGE}
     source = next(fact for fact in facts if isinstance(fact, Source))
     attempt = next(fact for fact in facts if isinstance(fact, Attempt))

@@ -127,7 +127,7 @@ def test_a_picture_made_again_is_no_problem(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     "fact",
     [
-        Brief("b" * 32, 0, {}, "nowhere"),
+        Brief("b" * 32, 0, {}, "nowhere", []),
         Edit(identify("edit", "nowhere", "x"), "nowhere", 0, "x", "add"),
         Derivation(identify("pair", "x"), 0, "nowhere", "inverse"),
         Signal("nowhere", "shift", Spec("editor", "tests:Editor", "1", {"steps": 4}).id, 0.0),

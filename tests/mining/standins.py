@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -177,3 +178,30 @@ class DyingEditor(StandinEditor):
             os.close(os.open(str(self.settings.marker), os.O_CREAT))
             os._exit(9)
         return await StandinEditor.edit(self, requests)
+
+
+class SeedlessEditor(StandinEditor):
+    """Gives the same picture whatever the seed."""
+
+    async def edit(self, requests: Sequence[EditRequest]) -> list[Picture | CallFailed]:
+        return await StandinEditor.edit(self, [replace(request, seed=0) for request in requests])
+
+
+class TwinWriter(StandinWriter):
+    """Writes the same scene for the first and the third brief, the first one later."""
+
+    async def write(self, requests: Sequence[SceneRequest]) -> list[SceneDraft | CallFailed]:
+        (request,) = requests
+        if request.seed == 0:
+            await asyncio.sleep(0.05)
+        return await StandinWriter.write(self, [replace(request, seed=request.seed % 2)])
+
+
+class ChangingPainter(StandinPainter):
+    """Paints something else each time that it is asked for the same."""
+
+    async def paint(self, requests: Sequence[PaintRequest]) -> list[Picture | CallFailed]:
+        CALLS["changing"] += 1
+        return await StandinPainter.paint(
+            self, [replace(r, seed=r.seed + CALLS["changing"]) for r in requests]
+        )

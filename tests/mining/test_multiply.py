@@ -29,7 +29,7 @@ def kept(path: Path, *overrides: str) -> list[Triplet]:
 
 
 def test_every_selected_triplet_has_its_inverse_and_sources_their_composites(tmp_path: Path) -> None:
-    mine(recipe(multiply=BOTH), tmp_path / "run")
+    mine(recipe({"validator": {"pass_rate": 0.9}}, multiply=BOTH, scenes=6), tmp_path / "run")
     with open_run(tmp_path / "run") as run:
         view = run.view()
         assert not run.owed()

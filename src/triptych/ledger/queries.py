@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, func, literal, select, union_all
 
 from triptych.ledger import schema
 from triptych.ledger.store import Ledger
-from triptych.records import Attempt, Edit, Outcome, Phrase, RoleName, Scene, Source, Spec, Verdict
+from triptych.records import Attempt, Brief, Edit, Outcome, Phrase, RoleName, Scene, Source, Spec, Verdict
 
 ImageKind = Literal["source", "attempt", "pair"]
 
@@ -71,12 +71,9 @@ def scene_ids(ledger: Ledger) -> list[str]:
         return list(connection.execute(select(schema.scene.c.id).order_by(schema.scene.c.id)).scalars())
 
 
-def briefs(ledger: Ledger) -> dict[str, str]:
-    """Scene id of every brief that was written, by brief id."""
-    brief = schema.brief.c
-    with ledger.reading() as connection:
-        rows = connection.execute(select(brief.id, brief.scene_id).order_by(brief.id)).all()
-    return {row.id: row.scene_id for row in rows}
+def briefs(ledger: Ledger) -> dict[str, Brief]:
+    """Every brief by its id."""
+    return {brief.id: brief for brief in ledger.facts(Brief)}
 
 
 def call_histories(ledger: Ledger, job_ids: Sequence[str]) -> dict[str, CallHistory]:

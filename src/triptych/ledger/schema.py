@@ -71,7 +71,7 @@ def _table(
 
 
 spec: Final = _table(Spec, "id", types={"settings": JSON()})
-brief: Final = _table(Brief, "id", types={"ordinal": Integer(), "asked": JSON()})
+brief: Final = _table(Brief, "id", types={"ordinal": Integer(), "asked": JSON(), "edits": JSON()})
 scene: Final = _table(Scene, "id", optional="prompt style", types={})
 edit: Final = _table(Edit, "id", types={"ordinal": Integer()})
 phrase: Final = _table(Phrase, "id", optional="other_id", types={})

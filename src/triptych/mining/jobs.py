@@ -88,7 +88,7 @@ class DescribeJob:
     id: str
     scene_id: str
     image: str
-    seed: int
+    asked: Mapping[str, Json]
     edits: int
     categories: tuple[str, ...]
     role: RoleName = "writer"

@@ -11,11 +11,11 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from triptych.errors import WorkFailed
-from triptych.ledger.queries import SceneFacts
+from triptych.ledger.queries import CallHistory, SceneFacts
 from triptych.mining.jobs import (
     CheckJob,
     DescribeJob,
@@ -27,6 +27,7 @@ from triptych.mining.jobs import (
     PhraseJob,
     judge_job_id,
 )
+from triptych.mining.opening import photograph_state
 from triptych.mining.perform import Done, unjudged
 from triptych.mining.schedule import (
     DUPLICATE,
@@ -47,13 +48,12 @@ from triptych.mining.state import (
     SceneState,
     SourceState,
     describe_job_id,
-    model_errors,
+    description_asked,
     open_lanes,
     scene_state,
     take,
-    tries,
 )
-from triptych.records import Call, Edit, Fact, Outcome, Phrase, RoleName, Scene, Source
+from triptych.records import Brief, Call, Edit, Fact, Outcome, Phrase, RoleName, Scene, Source
 from triptych.validator.rule import (
     Accepted,
     Undecided,
@@ -68,8 +68,8 @@ _LONGEST_PAUSE = 30.0  # seconds between two tries of a role that isn't reached
 class Engine(Protocol):
     """Where jobs run. Facts of a finished job are committed before `run` returns."""
 
-    async def run(self, job: Job, number: int) -> Done:
-        """Do a job, as the number-th try at it."""
+    async def run(self, job: Job, number: int, begin: Callable[[], bool]) -> Done:
+        """Do a job, as the number-th try at it, once a place is free and `begin` says so. Raises NotBegun."""
 
     async def record(self, facts: Sequence[Fact]) -> None:
         """Commit facts that no job made."""
@@ -111,6 +111,10 @@ class _Stopping(Exception):
     """A chain ends here: the user asked to stop, or the budget is spent."""
 
 
+class NotBegun(Exception):
+    """A job that waited for a place, and was not to begin any more when there was one."""
+
+
 class Miner:
     """Mines what a plan owes. `slots` are the scenes in the order of their briefs."""
 
@@ -121,6 +125,8 @@ class Miner:
         engine: Engine,
         spending: Spending,
         observer: Observer,
+        known: Callable[[str], tuple[SceneFacts, Brief | None] | None] = lambda _: None,
+        gone: frozenset[str] = frozenset(),
     ) -> None:
         self.plan = plan
         self.slots = list(slots)
@@ -128,11 +134,12 @@ class Miner:
         self._engine = engine
         self._spending = spending
         self._observe = observer
+        self._known = known  # what the ledger has of a scene, and the description of a photograph
+        self._gone = gone
         self._stop = asyncio.Event()
         self._unreached_since: dict[RoleName, float] = {}
         self._wording: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._fresh_tries: dict[str, int] = defaultdict(int)
-        self._fresh_model_errors: dict[str, int] = defaultdict(int)
+        self._in_flight: dict[str, asyncio.Future[Done]] = {}
 
     def stop(self) -> None:
         """Let calls in flight finish and begin no more."""
@@ -195,20 +202,30 @@ class Miner:
 
     async def _write(self, slot: Slot) -> None:
         """Stage 1: a brief becomes a scene with its edits; a photograph becomes a source."""
-        done = await self._ask(slot.opening, None)
+        done = await self._ask(slot.opening, slot.history)
         if done.outcome != "made":
             slot.spent = done.reason
             return
         scene = next(fact for fact in done.facts if isinstance(fact, Scene))
-        if any(other.state and other.state.scene.id == scene.id for other in self.slots):
+        twin = next((other for other in self.slots if other.state and other.state.scene.id == scene.id), None)
+        if twin is not None:
             slot.spent = DUPLICATE
-            self._observe(Notice(f"{slot.opening.name} is the same as an earlier one: counted once"))
+            if twin.opening.name != slot.opening.name:  # a photograph that was only touched says nothing new
+                self._observe(Notice(f"{slot.opening.name} is the same as {twin.opening.name}: counted once"))
             return
-        known = slot.known or SceneFacts(scene, (), (), (), {}, {}, {}, {})
-        edits = tuple(fact for fact in done.facts if isinstance(fact, Edit))
-        sources = tuple(fact for fact in done.facts if isinstance(fact, Source))
-        known = replace(known, edits=known.edits or edits, sources=sources)
-        slot.state = scene_state(self.plan, slot.ordinal, known)
+        slot.state = self._opened(slot, scene, done.facts)
+
+    def _opened(self, slot: Slot, scene: Scene, facts: Sequence[Fact]) -> SceneState:
+        """The state of a scene that just turned up, with what an earlier recipe may have left of it."""
+        known = self._known(scene.id)
+        if known is None:
+            edits = tuple(fact for fact in facts if isinstance(fact, Edit))
+            sources = tuple(fact for fact in facts if isinstance(fact, Source))
+            known = SceneFacts(scene, edits, (), sources, {}, {}, {}, {}), None
+        if scene.origin == "photograph":
+            return photograph_state(self.plan, slot.ordinal, *known, self._gone)
+        (brief,) = (fact for fact in facts if isinstance(fact, Brief))
+        return scene_state(self.plan, slot.ordinal, known[0], brief.edits, self._gone)
 
     async def _source(self, scene: SceneState, source: SourceState) -> None:
         """Stages 2 and 3: paint and screen; a photograph is there already and wants its edits written."""
@@ -225,7 +242,7 @@ class Miner:
                 source.height,
                 source.lost,
             )
-            done = await self._ask(job, scene)
+            done = await self._ask(job, scene.calls.get(job.id))
             if done.outcome != "made":
                 source.spent = done.reason
                 return
@@ -241,16 +258,16 @@ class Miner:
     async def _describe(self, scene: SceneState, source: SourceState) -> None:
         assert source.source is not None  # noqa: S101  (photographs are imported before mining)
         recipe = self.plan.recipe
-        job_id = describe_job_id(scene.scene.id, self.plan)
+        recipe = self.plan.recipe
         job = DescribeJob(
-            job_id,
+            describe_job_id(scene.scene, self.plan),
             scene.scene.id,
             source.source.image,
-            self.plan.seed(scene.ordinal),
+            description_asked(scene.scene, self.plan),
             recipe.edits_per_scene,
             recipe.categories,
         )
-        done = await self._ask(job, scene)
+        done = await self._ask(job, scene.calls.get(job.id))
         if done.outcome != "made":
             source.spent = done.reason
             return
@@ -272,12 +289,12 @@ class Miner:
                 state.seed,
                 state.lost,
             )
-            done = await self._ask(job, scene)
+            done = await self._ask(job, scene.calls.get(job.id), state)
             if done.outcome != "made":
                 state.spent = done.reason
                 return
             take(state, done.facts)
-        await self._gates(scene, state)
+        await self._gates(scene, scene.shared(state))
 
     async def _derive(self, scene: SceneState, state: DerivedState) -> None:
         """Stages 9 to 11: word the instruction, then the same gates as for an attempt."""
@@ -288,7 +305,7 @@ class Miner:
         state.phrase, state.spent = scene.phrases.get(id_), scene.unphrased.get(id_)
         if state.phrase is not None:
             state.know(self.plan, scene.facts)
-            await self._gates(scene, state)
+            await self._gates(scene, scene.shared(state))
 
     async def _phrase(self, scene: SceneState, state: DerivedState, id_: str) -> None:
         first, second = self._to_join(state)
@@ -303,7 +320,7 @@ class Miner:
             second,
             state.edits[0].category,
         )
-        done = await self._ask(job, scene)
+        done = await self._ask(job, scene.calls.get(job.id))
         if done.outcome == "made":
             scene.phrases[id_] = next(fact for fact in done.facts if isinstance(fact, Phrase))
         else:
@@ -326,7 +343,7 @@ class Miner:
         if isinstance(low_level_decision(state.signals, rule), Undecided):
             derivations = state.derivations() if isinstance(state, DerivedState) else ()
             check = CheckJob(judge_job_id(pair.id, specs("checks")), scene.scene.id, pair, derivations)
-            take(state, (await self._ask(check, scene)).facts)
+            take(state, (await self._ask(check, None)).facts)
         if isinstance(soft_filter_decision(state.verdicts, specs("soft_filter"), rule), Undecided):
             await self._judge(scene, state, "soft_filter", *judged)
         if not isinstance(soft_filter_decision(state.verdicts, specs("soft_filter"), rule), Accepted):
@@ -348,7 +365,7 @@ class Miner:
     ) -> None:
         spec = self.plan.spec_id(role)
         job = JudgeJob(judge_job_id(subject, spec), role, scene.scene.id, subject, image, text, edited)
-        done = await self._ask(job, scene)
+        done = await self._ask(job, scene.calls.get(job.id))
         facts = done.facts
         if done.outcome != "made":
             facts = unjudged(job, spec, done.reason or done.outcome)
@@ -357,37 +374,67 @@ class Miner:
 
     # -- one call, asked as often as it takes --------------------------------------------------------------
 
-    async def _ask(self, job: Job, scene: SceneState | None) -> Done:
-        """Have a job done: made, rejected, or out of tries. Raises _Stopping between two tries."""
-        earlier_tries = tries(scene, job.id) if scene else 0
-        earlier_errors = model_errors(scene, job.id) if scene else 0
-        pause = 0.5
-        while True:
+    async def _ask(self, job: Job, history: CallHistory | None, attempt: AttemptState | None = None) -> Done:
+        """Have a job done: made, rejected, or out of tries. Raises _Stopping between two tries.
+
+        Two chains that want the same job (attempts that came out the same have one pair) share its calls.
+        `history`: its calls of earlier commands. `attempt`: whose calls are counted for the budget.
+        """
+        asked = self._in_flight.get(job.id)
+        if asked is not None:
+            return await asyncio.shield(asked)
+        asked = asyncio.get_running_loop().create_future()
+        self._in_flight[job.id] = asked
+        try:
+            done = await self._tried(job, history or CallHistory(), attempt)
+        except BaseException as error:
+            asked.set_exception(error)
+            asked.exception()  # whoever waits for it is told; that nobody does is no error
+            raise
+        finally:
+            del self._in_flight[job.id]
+        asked.set_result(done)
+        return done
+
+    async def _tried(self, job: Job, history: CallHistory, attempt: AttemptState | None) -> Done:
+        errors, number, pause = history.model_errors, history.failures, 0.5
+        limit = self.plan.recipe.retries.model_errors
+        while errors < limit:
             if self.stopped or not self._spending.affords(job.role):
                 raise _Stopping
-            self._fresh_tries[job.id] += 1
-            done = await self._call(job, earlier_tries + self._fresh_tries[job.id])
-            if done.outcome in ("made", "rejected"):
-                self._unreached_since.pop(job.role, None)
-                self._fresh_tries.pop(job.id)
-                return done
-            if done.outcome == "model_error":
-                self._unreached_since.pop(job.role, None)
-                self._fresh_model_errors[job.id] += 1
-                if earlier_errors + self._fresh_model_errors[job.id] >= self.plan.recipe.retries.model_errors:
-                    return done
-            else:
+            number += 1
+            done = await self._call(job, number)
+            if done.outcome == "infrastructure_error":
                 self._check_patience(job.role, done.reason)
                 await self._pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            self._unreached_since.pop(job.role, None)
+            if attempt is not None:
+                attempt.calls += 1
+            if done.outcome != "model_error":
+                return done
+            errors += 1
+            if errors >= limit:
+                return done
+        return Done("model_error", history.last_reason, ())  # its tries were used up before this command
 
     async def _call(self, job: Job, number: int) -> Done:
-        self._observe(CallStarted(job.role))
-        self._spending.begin(job.role)
-        done = await self._engine.run(job, number)
+        try:
+            done = await self._engine.run(job, number, lambda: self._begin(job.role))
+        except NotBegun:
+            raise _Stopping from None
         self._spending.end(sum(fact.seconds for fact in done.facts if isinstance(fact, Call)))
         self._observe(CallEnded(job.role, done.outcome, done.reason, done.worked, done.detail))
         return done
+
+    def _begin(self, role: RoleName) -> bool:
+        """Whether a call may begin now; counts it."""
+        if self.stopped or not self._spending.affords(role):
+            return False
+        self._spending.begin(role)
+        self._observe(CallStarted(role))
+        return True
 
     def _check_patience(self, role: RoleName, reason: str | None) -> None:
         since = self._unreached_since.setdefault(role, time.monotonic())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from triptych.ledger.queries import SceneFacts, briefs, call_histories, scene_facts
@@ -11,17 +12,10 @@ from triptych.mining.schedule import DUPLICATE, Slot
 from triptych.mining.state import Plan, SceneState, describe_job_id, scene_state, spent_reason
 from triptych.pixels.photographs import find_photographs
 from triptych.recipe import Photographs, Recipe
-from triptych.records import Json, brief_id
+from triptych.records import Brief, Json, brief_id
 from triptych.roles import SceneRequest
 
 _MOST_OBJECTS = 5  # a fifth of the scenes each name 1, 2, 3, 4, 5 objects (the paper's choice)
-
-
-def openings(recipe: Recipe) -> list[WriteJob] | list[ImportJob]:
-    """What the run begins with, in order: its briefs, or the photographs of its folder."""
-    if recipe.photographs is not None:
-        return photograph_jobs(recipe, recipe.photographs)
-    return [write_job(recipe, ordinal) for ordinal in range(recipe.scenes)]
 
 
 def write_job(recipe: Recipe, ordinal: int) -> WriteJob:
@@ -43,68 +37,110 @@ def write_job(recipe: Recipe, ordinal: int) -> WriteJob:
     return WriteJob(brief_id(recipe.seed, ordinal, asked), ordinal, asked, request)
 
 
-def photograph_jobs(recipe: Recipe, photographs: Photographs) -> list[ImportJob]:
-    """One job for each file of the folder. A file counts as new when its name, size or time changes."""
+def photograph_jobs(
+    recipe: Recipe, photographs: Photographs, known: Mapping[str, Brief], *, read_folder: bool
+) -> list[ImportJob]:
+    """One job for each photograph that the run has or, reading its folder, shall have, by name.
+
+    A file whose name, size or time of change is new is read again; what it shows decides if it is a new one.
+    """
+    wanted: dict[str, Json] = {"fit": photographs.fit, "megapixels": recipe.megapixels}
+    asked = [
+        dict(brief.asked)
+        for brief in known.values()
+        if "photograph" in brief.asked and all(brief.asked.get(key) == wanted[key] for key in wanted)
+    ]
+    paths: dict[str, Path] = {}  # by the name in the brief, which may stand for odd bytes
+    for path in find_photographs(photographs.folder) if read_folder else ():
+        facts = _file_facts(path, photographs) | wanted
+        paths[str(facts["photograph"])] = path
+        if facts not in asked:
+            asked.append(facts)
+    asked.sort(key=lambda facts: (str(facts["photograph"]), str(facts["modified_ns"])))
     jobs = []
-    for ordinal, path in enumerate(find_photographs(photographs.folder)):
-        asked = _file_facts(path, photographs)
-        asked |= {"fit": photographs.fit, "megapixels": recipe.megapixels}
-        jobs.append(
-            ImportJob(
-                brief_id(0, 0, asked),
-                ordinal,
-                asked,
-                path,
-                photographs.fit,
-                recipe.megapixels,
-                photographs.largest_megapixels,
-            )
-        )
+    for ordinal, facts in enumerate(asked):
+        name = str(facts["photograph"])
+        path = paths.get(name, photographs.folder / name)
+        shape = photographs.fit, recipe.megapixels, photographs.largest_megapixels
+        jobs.append(ImportJob(brief_id(0, 0, facts), ordinal, facts, path, *shape))
     return jobs
 
 
 def _file_facts(path: Path, photographs: Photographs) -> dict[str, Json]:
     stat = path.stat()
-    name = path.relative_to(photographs.folder).as_posix()
+    # A name that is no UTF-8 keeps its odd bytes as escapes: readable, and no database objects.
+    name = path.relative_to(photographs.folder).as_posix().encode("utf-8", "backslashreplace").decode()
     return {"photograph": name, "bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
 
 
-def load_slots(plan: Plan, ledger: Ledger, gone: frozenset[str] = frozenset()) -> list[Slot]:
+def load_slots(
+    plan: Plan, ledger: Ledger, gone: frozenset[str] = frozenset(), *, read_folder: bool = False
+) -> list[Slot]:
     """Every scene that the recipe asks for, with what the ledger knows of it.
 
     `gone` are images that facts name but that are no longer stored: what they came from is owed again.
+    `read_folder`: look for new photographs too; else the run is what its facts say.
     """
-    slots = [Slot(job.ordinal, job) for job in openings(plan.recipe)]
-    written = briefs(ledger)
+    known = briefs(ledger)
+    recipe = plan.recipe
+    slots: list[Slot]
+    if recipe.photographs is not None:
+        jobs = photograph_jobs(recipe, recipe.photographs, known, read_folder=read_folder)
+        slots = [Slot(job.ordinal, job) for job in jobs]
+    else:
+        slots = [Slot(n, write_job(recipe, n)) for n in range(recipe.scenes)]
     by_scene: dict[str, Slot] = {}
     for slot in slots:
-        scene = written.get(slot.opening.id)
-        if scene is None:
-            continue
-        if scene in by_scene:
+        brief = known.get(slot.opening.id)
+        if brief is not None and by_scene.setdefault(brief.scene_id, slot) is not slot:
             slot.spent = DUPLICATE
-        by_scene.setdefault(scene, slot)
     for facts in scene_facts(ledger, list(by_scene)):
-        _fill(plan, by_scene[facts.scene.id], facts, gone)
-    unopened = [slot for slot in slots if slot.state is None and slot.spent is None and slot.known is None]
+        _fill(plan, by_scene[facts.scene.id], facts, known, gone)
+    unopened = [slot for slot in slots if slot.state is None and slot.spent is None]
     histories = call_histories(ledger, [slot.opening.id for slot in unopened])
     for slot in unopened:
-        slot.spent = spent_reason(plan, histories.get(slot.opening.id))
+        slot.history = histories.get(slot.opening.id)
+        slot.spent = spent_reason(plan, slot.history)
     return slots
 
 
-def _fill(plan: Plan, slot: Slot, facts: SceneFacts, gone: frozenset[str]) -> None:
-    if facts.scene.origin == "photograph" and any(source.image in gone for source in facts.sources):
-        slot.known = facts
+def _fill(
+    plan: Plan, slot: Slot, facts: SceneFacts, known: Mapping[str, Brief], gone: frozenset[str]
+) -> None:
+    if facts.scene.origin == "written":
+        written = known[slot.opening.id].edits
+        slot.state = scene_state(plan, slot.ordinal, facts, written, gone)
         return
-    state = scene_state(plan, slot.ordinal, facts, gone)
-    if facts.scene.origin == "photograph" and not facts.edits:
-        _close_undescribed(plan, state)
-    slot.state = state
+    current = [source for source in facts.sources if source.spec_id == plan.spec_id("importer")]
+    if not current or any(source.image in gone for source in current):
+        return  # it is imported again, and then finds these facts
+    slot.state = photograph_state(
+        plan, slot.ordinal, facts, known.get(describe_job_id(facts.scene, plan)), gone
+    )
 
 
-def _close_undescribed(plan: Plan, state: SceneState) -> None:
-    """A photograph that the writer has nothing to say of stays without edits."""
-    reason = spent_reason(plan, state.calls.get(describe_job_id(state.scene.id, plan)))
-    for source in state.sources:
-        source.spent = reason
+def photograph_state(
+    plan: Plan, ordinal: int, facts: SceneFacts, description: Brief | None, gone: frozenset[str]
+) -> SceneState:
+    """State of an imported photograph; without a description it wants one, unless its writer gave up."""
+    state = scene_state(plan, ordinal, facts, description.edits if description else (), gone)
+    if description is None:
+        reason = spent_reason(plan, state.calls.get(describe_job_id(facts.scene, plan)))
+        for source in state.sources:
+            source.spent = reason
+    return state
+
+
+def scene_reader(plan: Plan, ledger: Ledger) -> Callable[[str], tuple[SceneFacts, Brief | None] | None]:
+    """A look-up of what the ledger knows of a scene and of its description, for scenes that turn up again."""
+
+    def read(scene_id: str) -> tuple[SceneFacts, Brief | None] | None:
+        facts = next(scene_facts(ledger, [scene_id]), None)
+        if facts is None:
+            return None
+        description = None
+        if facts.scene.origin == "photograph":
+            description = briefs(ledger).get(describe_job_id(facts.scene, plan))
+        return facts, description
+
+    return read

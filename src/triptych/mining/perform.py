@@ -256,18 +256,20 @@ async def _write(job: WriteJob, bench: Bench) -> tuple[Fact, ...]:
     edits = _edits(scene.id, draft, job.request.edits)
     if not edits:
         raise ModelError("no_edits")
-    return (scene, *edits, Brief(job.id, job.ordinal, job.asked, scene.id))
+    ids = [edit.id for edit in edits]
+    return (scene, *edits, Brief(job.id, job.ordinal, job.asked, scene.id, ids))
 
 
 async def _describe(job: DescribeJob, bench: Bench) -> tuple[Fact, ...]:
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
     (picture,) = await _load(bench, job.image)
-    request = PhotographRequest(job.seed, picture, job.edits, job.categories)
+    seed = int(job.scene_id[:8], 16)  # the photograph's own: the same whatever else is in its folder
+    request = PhotographRequest(seed, picture, job.edits, job.categories)
     draft = _only(await writer.describe([request]))
     edits = _edits(job.scene_id, draft, job.edits)
     if not edits:
         raise ModelError("no_edits")
-    return edits
+    return (*edits, Brief(job.id, 0, job.asked, job.scene_id, [edit.id for edit in edits]))
 
 
 async def _phrase(job: PhraseJob, number: int, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
@@ -412,7 +414,7 @@ def _import(job: ImportJob, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
     id_ = source_id(scene.id, spec.id, 0, size.width, size.height)
     pixels = pixel_hash(stored.pixels)
     source = Source(id_, 0, scene.id, spec.id, 0, size.width, size.height, image, pixels)
-    return (spec, scene, source, Brief(job.id, job.ordinal, job.asked, scene.id))
+    return (spec, scene, source, Brief(job.id, job.ordinal, job.asked, scene.id, []))
 
 
 async def in_place(work: Callable[[], T]) -> T:

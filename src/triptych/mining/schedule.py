@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from triptych.ledger.queries import SceneFacts
+from triptych.ledger.queries import CallHistory
 from triptych.mining.jobs import ImportJob, WriteJob
 from triptych.mining.state import (
     AttemptState,
@@ -38,7 +38,7 @@ class Slot:
     opening: WriteJob | ImportJob
     state: SceneState | None = None
     spent: str | None = None  # why the opening gave no scene
-    known: SceneFacts | None = None  # of a photograph that has to be imported again
+    history: CallHistory | None = None  # failed calls of earlier commands for the opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,9 @@ class Scheduler:
         self._offered: set[str] = set()  # ids of attempts handed out or queued
         self._serial = 0
         self._out = 0  # tasks handed out and not yet reported
-        self._closing = False
+        self._editing: dict[str, AttemptState] = {}  # handed out, and their edit not known to have ended
+        self._pool_closed = False  # no further source will join: `uniform` may draw
+        self._closing = False  # no further attempt will be made: what was selected may be multiplied
         self._open_sources = 0  # written scenes' sources not yet settled, and briefs not yet written
         for slot in self.slots:
             if slot.state is not None:
@@ -145,14 +147,19 @@ class Scheduler:
     def next(self) -> Task | None:
         """The next task, or None: nothing to hand out until something in flight is reported, or at all."""
         task = self._next()
+        if task is None and self._out == 0 and not self._pool_closed:
+            self._pool_closed = True
+            task = self._next()
         if task is None and self._out == 0 and not self._closing:
-            # No further attempt will be made: what was selected may be multiplied now.
             self._closing = True
             for slot in self.slots:
                 for source in slot.state.sources if slot.state else ():
                     self._offer_derived(slot, source)
             task = self._next()
-        self._out += task is not None
+        if task is not None:
+            self._out += 1
+            if isinstance(task, AttemptTask) and task.attempt.attempt is None:
+                self._editing[task.attempt.id] = task.attempt
         return task
 
     def _next(self) -> Task | None:
@@ -161,9 +168,9 @@ class Scheduler:
         attempt = self._next_attempt()
         if attempt is not None:
             return attempt
-        if not self.spending.affords("editor"):
+        if self._attempts and not self.spending.affords("editor"):
             return None  # no further source could be edited: painting more would be waste
-        if self._sources and self.spending.affords("painter"):
+        if self._sources and self.spending.affords("painter") and self.spending.affords("screen"):
             return self._sources.popleft()
         if self._writes and self.spending.affords(self._writes[0].slot.opening.role):
             return self._writes.popleft()
@@ -172,6 +179,8 @@ class Scheduler:
     def done(self, task: Task) -> None:
         """Take back a task that is finished, whatever came of it."""
         self._out -= 1
+        if isinstance(task, AttemptTask):
+            self._editing.pop(task.attempt.id, None)
         match task:
             case WriteTask(slot):
                 self._open_sources -= 1
@@ -237,17 +246,18 @@ class Scheduler:
     def _next_attempt(self) -> AttemptTask | None:
         if not self._attempts or not self.spending.affords("editor"):
             return None
+        if self.plan.recipe.policy == "uniform" and self._open_sources > 0 and not self._pool_closed:
+            return None  # the pool is whole before the first draw, or early scenes were drawn more often
         cap = self.plan.recipe.budget.calls.get("editor")
-        if self.plan.recipe.policy == "uniform":
-            # The pool must be whole before the first draw, or early scenes would be drawn more often.
-            if self._open_sources > 0:
-                return None
-        elif cap is not None and not self._surely_within(self._attempts[0][2], cap):
+        if cap is not None and not self._surely_within(self._attempts[0][2], cap):
             return None
         return heapq.heappop(self._attempts)[2]
 
     def _surely_within(self, task: AttemptTask, cap: int) -> bool:
-        """Whether the attempt is within the cap even if everything open before it takes all it may."""
+        """Whether the attempt is within the cap even if all that is open before it takes all it may."""
+        if self.plan.recipe.policy == "uniform":  # what was drawn before is made, or being made
+            open_calls = sum(self._calls_left(state) for state in self._editing.values())
+            return self.spending.calls["editor"] + open_calls < cap
         used = 0
         for slot in self.slots:
             if slot.ordinal >= task.slot.ordinal:
@@ -258,10 +268,21 @@ class Scheduler:
         assert task.slot.state is not None  # noqa: S101  (it has the task's source)
         for source in task.slot.state.sources[: task.source.number]:
             used += self._source_at_most(task.slot.state, source)
-        for lane in task.source.lanes[: task.lane.edit.ordinal]:
+        for lane in task.source.lanes:
+            if lane is task.lane:
+                break
             used += self._lane_at_most(lane)
-        used += sum(1 for attempt in task.lane.attempts if attempt.seed < task.attempt.seed)
+        for attempt in task.lane.attempts:
+            if attempt is task.attempt:
+                break
+            used += attempt.calls + self._calls_left(attempt)
         return used < cap
+
+    def _calls_left(self, attempt: AttemptState) -> int:
+        """Calls to the editor that an attempt may still take."""
+        if attempt.attempt is not None or attempt.spent is not None:
+            return 0
+        return max(1, self.plan.recipe.retries.model_errors - attempt.calls)
 
     def _at_most(self, slot: Slot) -> int:
         if slot.spent is not None:
@@ -271,20 +292,23 @@ class Scheduler:
         return sum(self._source_at_most(slot.state, source) for source in slot.state.sources)
 
     def _source_at_most(self, scene: SceneState | None, source: SourceState | None) -> int:
-        """Attempts that a source takes if it passes the screen and everything open on it fails."""
+        """Calls that a source takes if it passes the screen and everything open on it fails."""
         if scene is None or source is None or not source.settled(self.plan, scene.scene):
-            return self.plan.recipe.edits_per_scene * self.plan.recipe.attempts
+            recipe = self.plan.recipe
+            return recipe.edits_per_scene * recipe.attempts * recipe.retries.model_errors
         if isinstance(source.decision(self.plan, scene.scene), Accepted):
             return sum(self._lane_at_most(lane) for lane in source.lanes)
         return 0
 
     def _lane_at_most(self, lane: Lane) -> int:
-        """Attempts that the lane takes if everything still open in it fails."""
-        if self.plan.recipe.policy == "until_accepted":
-            for taken, attempt in enumerate(lane.attempts, 1):
-                if isinstance(attempt.decision(self.plan), Accepted):
-                    return taken
-        return len(lane.attempts)
+        """Calls that the lane takes if everything still open in it fails."""
+        total = 0
+        for attempt in lane.attempts:
+            total += attempt.calls + self._calls_left(attempt)
+            accepted = isinstance(attempt.decision(self.plan), Accepted)
+            if self.plan.recipe.policy == "until_accepted" and accepted:
+                break
+        return total
 
 
 def owed(plan: Plan, lane: Lane) -> Iterator[AttemptState]:

@@ -5,7 +5,7 @@ The same state serves the miner, which adds facts as they come, and `status`, wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +19,7 @@ from triptych.records import (
     Derivation,
     Edit,
     Fact,
+    Json,
     Pair,
     Phrase,
     PhraseKind,
@@ -29,7 +30,7 @@ from triptych.records import (
     Spec,
     Verdict,
     attempt_id,
-    identify,
+    brief_id,
     pair_id,
     phrase_id,
     source_id,
@@ -37,7 +38,6 @@ from triptych.records import (
 from triptych.validator.rule import (
     Accepted,
     Decision,
-    Rejected,
     Scores,
     Undecided,
     backward_decision,
@@ -45,9 +45,7 @@ from triptych.validator.rule import (
     screen_decision,
 )
 
-# Coprime with the number of sizes, so that scenes and seeds go through all of them evenly.
-_SIZE_STEP_SCENE = 7
-_SIZE_STEP_SEED = 11
+_SIZE_STEP = 11  # coprime with the number of sizes: the seeds of a scene go through all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +108,7 @@ class AttemptState(PairState):
     instruction: str
     attempt: Attempt | None = None
     lost: Lost | None = None
+    calls: int = 0  # that the editor answered or failed at, unreached ones aside: what a budget counts
 
     @property
     def pair(self) -> Pair | None:
@@ -233,6 +232,15 @@ class SceneState:
     gone: frozenset[str] = frozenset()  # images that facts name but that are no longer on disk
     phrases: dict[str, Phrase] = field(default_factory=dict)  # by id; sources of a scene share them
     unphrased: dict[str, str] = field(default_factory=dict)  # id → why there will be none
+    judged: dict[str, PairState] = field(default_factory=dict)  # pair id → who has its facts
+
+    def shared(self, state: PairState) -> PairState:
+        """Let attempts that came out the same, to the byte, share what is known of their one pair."""
+        pair = state.pair
+        if pair is not None:
+            first = self.judged.setdefault(pair.id, state)
+            state.signals, state.verdicts = first.signals, first.verdicts
+        return state
 
     @property
     def calls(self) -> Mapping[str, CallHistory]:
@@ -253,19 +261,28 @@ class SceneState:
 
 
 def scene_state(
-    plan: Plan, ordinal: int, facts: SceneFacts, gone: frozenset[str] = frozenset()
+    plan: Plan,
+    ordinal: int,
+    facts: SceneFacts,
+    written: Sequence[str],
+    gone: frozenset[str] = frozenset(),
 ) -> SceneState:
-    """Lay a scene's facts out by the plan. `gone`: images that facts name but that are no longer on disk."""
-    edits = facts.edits[: plan.recipe.edits_per_scene]
+    """Lay a scene's facts out by the plan.
+
+    `written`: ids of the instructions that this recipe's brief gave, in order; the scene may have others,
+    from other recipes. `gone`: images that facts name but that are no longer on disk.
+    """
+    known = {edit.id: edit for edit in facts.edits}
+    edits = tuple(known[id_] for id_ in written if id_ in known)
     state = SceneState(ordinal, facts.scene, edits, [], facts, gone)
     state.phrases.update((phrase.id, phrase) for phrase in facts.phrases)
     if facts.scene.origin == "photograph":
         state.sources.extend(_imported(plan, facts.sources))
     else:
-        known = {source.id: source for source in facts.sources}
+        painted = {source.id: source for source in facts.sources}
         for number in range(plan.recipe.sources_per_scene):
-            source = _owed_source(plan, ordinal, facts.scene, number)
-            _place_source(plan, state, source, known.get(source.id))
+            source = _owed_source(plan, facts.scene, number)
+            _place_source(plan, state, source, painted.get(source.id))
             state.sources.append(source)
     for source in state.sources:
         if source.source is not None:
@@ -280,8 +297,8 @@ def _imported(plan: Plan, sources: Iterable[Source]) -> Iterator[SourceState]:
             yield SourceState(source.id, source.seed, 0, source.width, source.height, source)
 
 
-def _owed_source(plan: Plan, ordinal: int, scene: Scene, number: int) -> SourceState:
-    size = SIZES[(_SIZE_STEP_SCENE * ordinal + _SIZE_STEP_SEED * number) % len(SIZES)]
+def _owed_source(plan: Plan, scene: Scene, number: int) -> SourceState:
+    size = SIZES[(int(scene.id[:8], 16) + _SIZE_STEP * number) % len(SIZES)]
     size = scaled(size, plan.recipe.megapixels)
     seed = plan.seed(number)
     id_ = source_id(scene.id, plan.spec_id("painter"), seed, size.width, size.height)
@@ -315,9 +332,13 @@ def open_lanes(plan: Plan, scene: SceneState, source: SourceState) -> None:
 
 
 def _place_attempt(plan: Plan, scene: SceneState, state: AttemptState, attempt: Attempt | None) -> None:
+    history = scene.calls.get(state.id)
+    if history is not None:
+        state.calls = history.rejected + history.model_errors
     if attempt is None:
-        state.spent = spent_reason(plan, scene.calls.get(state.id))
+        state.spent = spent_reason(plan, history)
         return
+    state.calls += 1
     current = pair_id(state.source_image, state.instruction, attempt.image)
     if attempt.image in scene.gone or attempt.pair_id != current:
         # The picture is gone, or was made from a source that is.
@@ -325,6 +346,7 @@ def _place_attempt(plan: Plan, scene: SceneState, state: AttemptState, attempt: 
         return
     state.attempt = attempt
     state.know(plan, scene.facts)
+    scene.shared(state)
 
 
 def derive(plan: Plan, scene: SceneState, source: SourceState, *, closing: bool) -> list[DerivedState]:
@@ -382,6 +404,7 @@ def _known(plan: Plan, scene: SceneState, source: SourceState, derived: DerivedS
     if derived.phrase is None:
         derived.spent = scene.unphrased.get(id_) or spent_reason(plan, scene.calls.get(id_))
     derived.know(plan, scene.facts)
+    scene.shared(derived)
     source.derived[derived.key] = derived
     return derived
 
@@ -407,9 +430,20 @@ def spent_reason(plan: Plan, history: CallHistory | None) -> str | None:
     return None
 
 
-def describe_job_id(scene: str, plan: Plan) -> str:
-    """Id of the work of having a photograph's edits written."""
-    return identify("describe", scene, plan.spec_id("writer"))
+def description_asked(scene: Scene, plan: Plan) -> dict[str, Json]:
+    """What a Writer is asked for a photograph."""
+    recipe = plan.recipe
+    return {
+        "describe": scene.id,
+        "writer": plan.spec_id("writer"),
+        "edits": recipe.edits_per_scene,
+        "categories": list(recipe.categories),
+    }
+
+
+def describe_job_id(scene: Scene, plan: Plan) -> str:
+    """Id of the work of having a photograph's edits written, and of the brief that it leaves."""
+    return brief_id(plan.recipe.seed, 0, description_asked(scene, plan))
 
 
 def take(state: PairState | SourceState, facts: Iterable[Fact]) -> None:
@@ -423,20 +457,3 @@ def take(state: PairState | SourceState, facts: Iterable[Fact]) -> None:
             state.attempt, state.lost = fact, None
         elif isinstance(fact, Source) and isinstance(state, SourceState):
             state.source, state.lost = fact, None
-
-
-def tries(state: SceneState, job_id: str) -> int:
-    """Calls made for a job so far, in this run and before."""
-    history = state.calls.get(job_id)
-    return history.failures if history else 0
-
-
-def model_errors(state: SceneState, job_id: str) -> int:
-    """Model errors of a job so far."""
-    history = state.calls.get(job_id)
-    return history.model_errors if history else 0
-
-
-def rejection(decision: Decision | None) -> str | None:
-    """The reason of a rejection, None for anything else."""
-    return decision.reason if isinstance(decision, Rejected) else None
