@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import signal
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from types import TracebackType
 
 from triptych.engines.workers import LoadedRoles, start_worker, work
@@ -21,6 +23,7 @@ from triptych.errors import InfrastructureError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.ledger.writer import GroupCommitter
 from triptych.mining.jobs import Job
+from triptych.mining.miner import NotBegun
 from triptych.mining.perform import Bench, CrunchThreads, Done, failed_call, perform
 from triptych.mining.recent import RecentImages
 from triptych.mining.state import Plan
@@ -59,19 +62,22 @@ class LocalEngine:
         self._slots = {
             role: asyncio.Semaphore(configs[role].workers or _ENDPOINT_CALLS) for role in self._on_loop
         }
+        self._free_processes = asyncio.Semaphore(self._processes)  # nothing waits where it can't be stopped
         self._slot_count = sum(configs[role].workers or _ENDPOINT_CALLS for role in self._on_loop) + (
             self._processes if computing else 0
         )
         self._pool: ProcessPoolExecutor | None = None
         self._deaths: Counter[str] = Counter()
 
-    async def run(self, job: Job, number: int) -> Done:
+    async def run(self, job: Job, number: int, begin: Callable[[], bool]) -> Done:
         """Do a job where its role is placed; its facts are committed when this returns."""
-        if job.role in self._on_loop:
-            async with self._slots[job.role]:
+        async with self._slots.get(job.role, self._free_processes):
+            if not begin():
+                raise NotBegun
+            if job.role in self._on_loop:
                 done = await perform(job, number, self._bench)
-        else:
-            done = await self._in_pool(job, number)
+            else:
+                done = await self._in_pool(job, number)
         await self._committer.submit(done.facts)
         return done
 
@@ -87,7 +93,9 @@ class LocalEngine:
         started = time.monotonic()
         pool = self._running_pool()
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, work, job, number)
+            with _interrupts_held():
+                working = asyncio.get_running_loop().run_in_executor(pool, work, job, number)
+            return await working
         except BrokenProcessPool:
             if self._pool is pool:
                 self._pool = None
@@ -135,6 +143,19 @@ class LocalEngine:
 def usable_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back: a worker born here inherits that, and isn't interrupted before it can be deaf to it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _placement(backend: Backend) -> str:

@@ -98,6 +98,8 @@ def start_worker(
         signal.SIGINT, signal.SIG_IGN
     )  # the miner decides when to stop, and finishes calls in flight
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):  # the parent held it back until here
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     cv2.setNumThreads(1)
     _bench = Bench(LoadedRoles(configs), ImageStore(images), image_format, in_place)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
@@ -107,13 +109,6 @@ def work(job: Job, number: int) -> Done:
     """Do a job in this process."""
     assert _bench is not None  # noqa: S101  (the pool ran start_worker)
     return _runner.run(perform(job, number, _bench))
-
-
-def warm(roles: tuple[RoleName, ...]) -> None:
-    """Load back ends ahead of their first job."""
-    assert _bench is not None  # noqa: S101  (the pool ran start_worker)
-    for role in roles:
-        _bench.roles.backend(role)
 
 
 def _leave_with(parent: int) -> None:
