@@ -5,19 +5,39 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
 
 from triptych.errors import RecipeError
 from triptych.pixels.picture import ImageFormat
 from triptych.records import Json
 from triptych.validator.rule import Rule
 
-_SHIPPED = Path(__file__).with_name("recipes")  # in a wheel; in a clone they are at the top
+# In a wheel the recipes lie in the package, in a clone at its top.
+_SHIPPED = Path(__file__).with_name("recipes"), Path(__file__).parents[2] / "recipes"
 
 Policy = Literal["uniform", "best_of", "until_accepted"]
+_Asked = Literal["writer", "painter", "screen", "editor", "soft_filter", "validator"]
+
+
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):  # YAML's yes, no, on, off, true and false
+        raise ValueError("should be a number, not yes or no")  # noqa: TRY004  (pydantic tells ValueErrors)
+    return value
+
+
+_Count = Annotated[int, BeforeValidator(_no_truth_value)]
+_Number = Annotated[FiniteFloat, BeforeValidator(_no_truth_value)]
 
 
 class _Part(BaseModel):
@@ -29,9 +49,9 @@ class RoleRecipe(_Part):
 
     backend: str = Field(description="a name this package knows, or package.module:Class")
     settings: dict[str, Any] = Field(default_factory=dict, description="the back end's own settings")
-    workers: int | None = Field(default=None, ge=1, description="calls at once")
-    price_per_call: float | None = Field(default=None, ge=0)
-    seconds_per_call: float | None = Field(
+    workers: _Count | None = Field(default=None, ge=1, description="calls at once")
+    price_per_call: _Number | None = Field(default=None, ge=0)
+    seconds_per_call: _Number | None = Field(
         default=None, ge=0, description="nominal model-seconds of one call"
     )
 
@@ -46,7 +66,7 @@ class Photographs(_Part):
 
     folder: Path
     fit: Literal["crop", "pad"] = "crop"
-    largest_megapixels: float = Field(
+    largest_megapixels: _Number = Field(
         default=100, gt=0, description="a larger file is refused before it is decoded"
     )
 
@@ -57,7 +77,7 @@ class Multiply(_Part):
     inverse: bool = Field(
         default=False, description="an inverse of every selected triplet, and the check it gives"
     )
-    composites_per_source: int = Field(
+    composites_per_source: _Count = Field(
         default=0, ge=0, description="at most so many pairs of a source's edits are joined; needs inverse"
     )
 
@@ -65,22 +85,20 @@ class Multiply(_Part):
 class Budget(_Part):
     """Hard caps over the whole run; None: no cap. Retries count."""
 
-    calls: dict[Literal["writer", "painter", "screen", "editor", "soft_filter", "validator"], int] = Field(
-        default_factory=dict
-    )
-    model_seconds: float | None = Field(default=None, gt=0)
-    wall_seconds: float | None = Field(
-        default=None, gt=0, description="of this command, not of the whole run"
+    calls: dict[_Asked, Annotated[_Count, Field(ge=0)]] = Field(default_factory=dict)
+    model_seconds: _Number | None = Field(default=None, ge=0)
+    wall_seconds: _Number | None = Field(
+        default=None, ge=0, description="of this command, not of the whole run"
     )
 
 
 class Retries(_Part):
     """How long to go on asking. Infrastructure errors never spend an attempt."""
 
-    model_errors: int = Field(
+    model_errors: _Count = Field(
         default=3, ge=1, description="tries of one call before the model's error is final"
     )
-    patience_seconds: float = Field(
+    patience_seconds: _Number = Field(
         default=600, ge=0, description="how long a role may stay unreachable before the run stops"
     )
 
@@ -89,12 +107,12 @@ class Recipe(_Part):
     """Everything that decides what a run makes."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    seed: int = Field(default=0, ge=0)
-    scenes: int = Field(default=0, ge=0, description="scenes to write; 0 with photographs")
-    sources_per_scene: int = Field(default=2, ge=1, description="seeds painted for each scene (N)")
-    edits_per_scene: int = Field(default=5, ge=1, description="instructions for each scene (k)")
-    attempts: int = Field(default=5, ge=1, description="tries at each (source, edit) (M)")
-    megapixels: float = Field(default=1.0, gt=0.01, le=4)
+    seed: _Count = Field(default=0, ge=0, le=2**31)
+    scenes: _Count = Field(default=0, ge=0, description="scenes to write; 0 with photographs")
+    sources_per_scene: _Count = Field(default=2, ge=1, description="seeds painted for each scene (N)")
+    edits_per_scene: _Count = Field(default=5, ge=1, description="instructions for each scene (k)")
+    attempts: _Count = Field(default=5, ge=1, description="tries at each (source, edit) (M)")
+    megapixels: _Number = Field(default=1.0, gt=0.01, le=4)
     categories: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     policy: Policy = "best_of"
@@ -128,11 +146,10 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     A bare name that is no file, like `quickstart`, is looked for among the recipes in the installed package.
 
     Raises RecipeError with one line for each mistake. A relative photograph folder is taken from the recipe's
-    own folder.
+    own folder, one in an override from the current folder; `~` is the home folder.
     """
-    shipped = _SHIPPED / f"{path.name}.yaml"
-    if len(path.parts) == 1 and not path.exists() and shipped.exists():
-        path = shipped
+    if len(path.parts) == 1 and not path.exists():
+        path = next(filter(Path.exists, (folder / f"{path.name}.yaml" for folder in _SHIPPED)), path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -147,29 +164,64 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
 def parse_recipe(text: str, overrides: Iterable[str] = (), *, origin: str, base: Path) -> Recipe:
     """As `load_recipe`, from the text itself; `origin` names it in messages."""
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _StrictLoader)  # noqa: S506  (a SafeLoader)
+    except _DuplicateKey as error:
+        raise RecipeError(f"{origin}, line {error.line}: {error.key!r} is given twice; keep one") from None
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f", line {place.line + 1}" if place else ""
         raise RecipeError(f"{origin}{line}: not valid YAML; check the indentation and colons there") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{origin}: a recipe is a mapping of keys to values; see recipes/quickstart.yaml")
+    _place_folder(values, base)
     for override in overrides:
         _apply_override(values, override)
+        _place_folder(values, Path.cwd())
     try:
-        recipe = Recipe.model_validate(values)
+        return Recipe.model_validate(values)
     except ValidationError as error:
         raise RecipeError("; ".join(_told(problem, origin) for problem in error.errors())) from None
-    if recipe.photographs and not recipe.photographs.folder.is_absolute():
-        folder = (base / recipe.photographs.folder).resolve()
-        photographs = recipe.photographs.model_copy(update={"folder": folder})
-        recipe = recipe.model_copy(update={"photographs": photographs})
-    return recipe
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """The recipe as YAML that `parse_recipe` reads back to an equal recipe."""
-    return yaml.safe_dump(recipe.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+    """The recipe, defaults and all, as YAML that `parse_recipe` reads back to an equal recipe."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class _DuplicateKey(Exception):
+    def __init__(self, key: object, line: int) -> None:
+        super().__init__(key, line)
+        self.key = key
+        self.line = line
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML's own loader keeps the last of two equal keys and says nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if isinstance(key_node, yaml.ScalarNode) and key in seen and key != "<<":
+                raise _DuplicateKey(key, key_node.start_mark.line + 1)
+            if isinstance(key_node, yaml.ScalarNode):
+                seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _place_folder(values: dict[str, Any], base: Path) -> None:
+    """Make the folder of photographs absolute; one that is absolute stays."""
+    photographs = values.get("photographs")
+    if isinstance(photographs, Mapping) and isinstance(photographs.get("folder"), str):
+        folder = base / _home(Path(photographs["folder"]))
+        values["photographs"] = {**photographs, "folder": str(folder.resolve())}
+
+
+def _home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # a user that this machine doesn't know
+        return path
 
 
 def _apply_override(values: dict[str, Any], override: str) -> None:

@@ -15,7 +15,10 @@ Triptych = Callable[..., subprocess.CompletedProcess[str]]
 
 def environment() -> dict[str, str]:
     """The command's surroundings: stand-ins can be imported."""
-    return os.environ | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "120"}
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)]),
+        "COLUMNS": "120",
+    }
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def test_two_files_with_the_same_pixels_are_one_source_and_said(
     Image.open(photographs / "good.jpg").save(photographs / "same.png")
     result = triptych("mine", photo_recipe(recipe_file, photographs))
     assert result.returncode == 0, result.stderr
-    assert "same.png is the same as an earlier one" in result.stdout
+    assert "same.png is the same as " in result.stdout
     assert re.search(r"sources +1 ", result.stdout)
 
 
