@@ -26,7 +26,7 @@ from triptych.backends.studio.canvas import Array
 from triptych.backends.studio.edits import LOCAL_OPERATIONS
 from triptych.backends.studio.flaws import SLIPS, chance_of_good
 from triptych.backends.studio.scene import Scene
-from triptych.backends.studio.subjects import PhotographSubject, StudioSubject, Version
+from triptych.backends.studio.subjects import PhotographSubject, StudioSubject, Version, way_between
 from triptych.backends.studio.truth import Truth, truth_from
 
 Subject = StudioSubject | PhotographSubject
@@ -72,6 +72,9 @@ def attempt(subject: Subject, rng: np.random.Generator, rate: str, difficulty: f
         flaws.append(("half", 1.0))
     if subject.hides and not {"trivial", "ignored", "lost"} & {name for name, _ in flaws}:
         flaws.append(("lost", subject.hides))
+    scenes = (subject.scene, version.scene)
+    if scenes[0] is not None and scenes[1] is not None and way_between(scenes[0], scenes[1]) == "anew":
+        flaws += [(f"source_{name}", strength) for name, strength in subject.damage]
     doubt = (float(rng.gamma(1.5, 0.09)), float(rng.gamma(1.5, 0.11)))
     measured = tuple((name, round(strength, 3)) for name, strength in flaws)
     return Outcome(decoded(version.image, rng), version.scene, truth_from(measured, doubt))

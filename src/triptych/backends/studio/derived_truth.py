@@ -56,6 +56,11 @@ def _unequal_damage(world: WorldStore, source: str, edited: str) -> Flaws:
     return (*new, *((f"source_{kind}", strength) for kind, strength in gone.items() if strength > 0))
 
 
+def worst_damage(world: WorldStore, image: str) -> Flaws:
+    """The damage that a picture's pixels bear, each kind once."""
+    return worst((kind, strength) for (_, kind), strength in damage_of(world, image).items())
+
+
 def damage_of(world: WorldStore, image: str) -> Damage:
     """The damage that a picture's pixels bear, its own and what it kept of the picture it was made from."""
     known, attempt = world.picture(image), world.attempt_behind(image)

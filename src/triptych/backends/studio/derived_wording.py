@@ -145,7 +145,13 @@ def _runs(parts: Sequence[EditPlan]) -> Iterator[list[EditPlan] | _Moved]:
         if isinstance(key, int):
             yield gathered[0]
         else:
-            yield [run[0] for run in gathered if not isinstance(run, _Moved)]
+            alone = [run[0] for run in gathered if not isinstance(run, _Moved)]
+            yield sorted(alone, key=_neighbour_told) if key == "remove" else alone
+
+
+def _neighbour_told(part: EditPlan) -> bool:
+    """Last in a list: else "the cat next to the dog and the dog" could be taken for one place."""
+    return part.target is not None and part.target.beside is not None
 
 
 def _verb(index: int, run: list[EditPlan] | _Moved) -> Any:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from triptych.backends.studio.attempt import Outcome, attempt
 from triptych.backends.studio.canvas import from_uint8, generator, to_uint8
+from triptych.backends.studio.derived_truth import worst_damage
 from triptych.backends.studio.edits import EditPlan
 from triptych.backends.studio.subjects import PhotographSubject, StudioSubject
 from triptych.backends.studio.world import FILE_NAME, KnownPicture, WorldStore
@@ -69,7 +70,8 @@ class StudioEditor:
         if known is None:
             subject = PhotographSubject(pixels, plan, request.seed)
         else:
-            subject = StudioSubject(pixels, known.scene, known.faithful, plan)
+            damage = () if known.faithful else worst_damage(self.world, source)
+            subject = StudioSubject(pixels, known.scene, known.faithful, plan, damage)
         rng = generator(request.seed, "attempt", source, request.instruction)
         difficulty = float(generator(0, "difficulty", source, request.instruction).standard_normal())
         return attempt(subject, rng, self.settings.good_rate, difficulty)

@@ -20,6 +20,7 @@ from triptych.backends.studio.layout import Size, box_of
 from triptych.backends.studio.render import outlines, render, render_masks
 from triptych.backends.studio.scene import Degradation, Grade, Scene, Style, Weather
 from triptych.backends.studio.styles import stylise
+from triptych.backends.studio.truth import Flaws
 from triptych.backends.studio.weather import weather_over
 from triptych.errors import Refused
 
@@ -40,10 +41,13 @@ class Version:
 class StudioSubject:
     """A picture of a known scene."""
 
-    def __init__(self, source: Array, scene: Scene, faithful: bool, plan: EditPlan) -> None:
+    def __init__(
+        self, source: Array, scene: Scene, faithful: bool, plan: EditPlan, damage: Flaws = ()
+    ) -> None:
         self.source = source
         self.scene = scene
         self.faithful = faithful
+        self.damage = damage  # that the source's pixels bear: gone, unasked, where it is drawn anew
         self.plan = plan
         self.size: Size = (source.shape[1], source.shape[0])
 
@@ -160,6 +164,7 @@ class PhotographSubject:
     """A picture that nothing is known of: only edits of the whole."""
 
     missing = 0
+    damage: Flaws = ()
     hides = 0.0
     all_missing = False
     scene = None

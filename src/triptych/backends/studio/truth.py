@@ -75,7 +75,8 @@ LOSSES: Final[Mapping[str, Loss]] = MappingProxyType(
     }
 )
 
-# Pixel damage that only the first picture of a derived pair bears: it is gone from the second, unasked.
+# What spoils derived pairs and edits of edited pictures. "source_…": pixel damage that only the first picture
+# bears; it is gone from the second, unasked.
 PIXEL_FLAWS: Final = ("partial", "ghost", "over_edit", "drift", "shift", "zoom", "blur", "blotch")
 DERIVED_LOSSES: Final[Mapping[str, Loss]] = MappingProxyType(
     {f"source_{kind}": Loss(LOSSES[kind].adherence, 0.0) for kind in PIXEL_FLAWS}
