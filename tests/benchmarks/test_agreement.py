@@ -57,6 +57,28 @@ def test_published_intervals_of_gpt4o(real: dict[str, dict[str, Agreement]]) -> 
     assert found.n == 8 * 179
 
 
+@needs_ratings
+def test_the_page_shows_what_the_ratings_give(real: dict[str, dict[str, Agreement]]) -> None:
+    page = (REPOSITORY / "docs" / "agreement.md").read_text(encoding="utf-8")
+    for task, judges in real.items():
+        section = page.split(f"## {task}\n")[1].split("\n## ")[0]
+        for judge, one in judges.items():
+            row = next(line for line in section.splitlines() if line.startswith(f"| {judge} |"))
+            shown = [cell.split(" [")[0].strip() for cell in row.split("|")[2:]]
+            expected = [f"{value:.4f}" if np.isfinite(value) else "undefined" for value in one.value]
+            assert shown[:4] == [*expected, f"{one.n:,}"]
+
+
+@needs_ratings
+@pytest.mark.slow
+def test_calibration_on_real_people_beats_the_best_single_judge() -> None:
+    images = [image for image in read_imagenhub(RATINGS) if image.task == "Text-Guided_IE"]
+    found = agreement(images, resamples=300)["Text-Guided_IE"]
+    for name in ("calibrated", "calibrated_unseen_editor"):
+        gains = found[name].above(found["gpt4o_0shot"])
+        assert all(gain > 0 for gain, _, _ in gains)
+
+
 def made(
     editors: Sequence[str] = ("E1", "E2", "E3"), uids: int = 40, noise: float = 0.15, seed: int = 0
 ) -> list[dict[str, object]]:

@@ -21,7 +21,8 @@ from triptych.validator.calibrate import (
     load_calibration,
     save_calibration,
 )
-from triptych.validator.fitting import fit_calibration, fit_curve, grouped_folds, shrunk_offsets
+from triptych.validator.fitting import fit_calibration, fit_curve, grouped_folds, join_ratings, shrunk_offsets
+from triptych.validator.ratings import AXES, Rating
 
 COLUMNS = (
     SignalColumn("kind.adherence", 1, "judge-a", group="adherence"),
@@ -100,6 +101,8 @@ def test_the_cards_metrics_are_those_of_unseen_sources(calibration: Calibration)
         afresh = np.abs(calibration.apply(table).scores[axis] - target).mean()
         assert told["mae"] == pytest.approx(afresh, abs=0.06)
         assert told["n"] == 400
+        low, high = told["spearman_95"]  # type: ignore[misc]
+        assert low < told["spearman"] < high  # type: ignore[operator]
 
 
 def test_noise_is_not_reported_as_skill() -> None:
@@ -248,6 +251,23 @@ def test_too_few_items_and_no_rejects() -> None:
     table, targets, accepted = rated()
     with pytest.raises(UserError, match="every rated item was accepted"):
         fit_calibration(table, targets, accepted | True, data=DATA, date="2025-01-31")
+
+
+def test_ratings_meet_signals_by_item() -> None:
+    table, _, _ = rated(12)
+    rows = [
+        Rating(f"pair{i}", rater, axis, 5.0 if i < 4 else 2.0)
+        for i in range(8)
+        for rater in ("ann", "bob")
+        for axis in AXES
+    ]
+    rows.append(Rating("pair9", "ann", "adherence", 3.0))  # one axis alone
+    found = join_ratings(table, rows)
+    assert found.table.items == tuple(f"pair{i}" for i in range(8))
+    np.testing.assert_array_equal(found.table.values, table.values[:8])
+    assert found.accepted.tolist() == [True] * 4 + [False] * 4
+    with pytest.raises(UserError, match=r"1 rated items are unknown, e\.g\. 'elsewhere'"):
+        join_ratings(table, [*rows, Rating("elsewhere", "ann", "adherence", 3.0)])
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=60), st.integers(2, 5), st.integers(0, 9))

@@ -82,11 +82,11 @@ def spearman(x: ArrayLike, y: ArrayLike, weights: FloatArray | None = None) -> F
 
 
 def _mid_ranks(values: FloatArray, counts: FloatArray) -> FloatArray:
-    distinct, place = np.unique(values, return_inverse=True)
-    members = np.zeros((len(values), len(distinct)))
-    members[np.arange(len(values)), place] = 1
-    tied = counts @ members
-    ranks: FloatArray = (np.cumsum(tied, axis=1) - tied / 2)[:, place]
+    _, place, tied = np.unique(values, return_inverse=True, return_counts=True)
+    drawn = np.cumsum(counts[:, np.argsort(place, kind="stable")], axis=1)
+    drawn = np.hstack([np.zeros((len(counts), 1)), drawn])
+    ends = np.cumsum(tied)
+    ranks: FloatArray = ((drawn[:, ends - tied] + drawn[:, ends]) / 2)[:, place]
     return ranks
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from triptych import __version__
 from triptych.errors import UserError
 from triptych.records import Json
-from triptych.validator.agreement import spearman
+from triptych.validator.agreement import bootstrap_counts, interval, spearman
 from triptych.validator.calibrate import (
     Acceptance,
     AxisModel,
@@ -26,14 +26,16 @@ from triptych.validator.calibrate import (
     FloatArray,
     SignalTable,
 )
-from triptych.validator.ratings import HIGHEST, LOWEST
+from triptych.validator.ratings import AXES, HIGHEST, LOWEST, Axis, Rating, remove_rater_bias
 
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 Score = Callable[[FloatArray], float]  # predictions of all items → more is better
 FEWEST_ITEMS = 40
 FEWEST_SOURCES = 10
+REALLY_GOOD = 4.0  # arXiv 2507.14119: both human scores above it
 _CURVE_BINS = 10
+_RESAMPLES = 300
 INSTALL = "pip install 'triptych[validator]'"
 
 
@@ -44,6 +46,34 @@ class Candidate:
     signals: tuple[str, ...]
     interactions: bool
     shrinkage: float  # ridge penalty an item, on standardised terms
+
+
+@dataclass(frozen=True, slots=True)
+class RatedItems:
+    """Items that people rated on every axis, with their signals."""
+
+    table: SignalTable
+    targets: Mapping[Axis, FloatArray]  # bias of raters removed
+    accepted: BoolArray  # every score above the bar
+
+
+def join_ratings(table: SignalTable, ratings: Sequence[Rating], *, bar: float = REALLY_GOOD) -> RatedItems:
+    """Lay people's scores beside signals. Items rated on one axis alone are left out.
+
+    Raises UserError for ratings of items that the table doesn't hold, and for a single rater.
+    """
+    known = set(table.items)
+    unknown = sorted({rating.item for rating in ratings} - known)
+    if unknown:
+        raise UserError(
+            f"{len(unknown)} rated items are unknown, e.g. {unknown[0]!r}; give the run they were rated in"
+        )
+    scores = {axis: remove_rater_bias(ratings, axis).scores for axis in AXES}
+    rated = np.array([all(item in scores[axis] for axis in AXES) for item in table.items], dtype=np.bool_)
+    chosen = table.rows(rated)
+    targets = {axis: np.array([scores[axis][item] for item in chosen.items]) for axis in AXES}
+    accepted = np.all([target > bar for target in targets.values()], axis=0)
+    return RatedItems(chosen, targets, accepted)
 
 
 def default_candidates(table: SignalTable) -> tuple[Candidate, ...]:
@@ -84,17 +114,21 @@ def fit_weights(
         root = np.linalg.cholesky(gram + np.diag(shrinkage * variance))
         reduced = np.linalg.solve(root, moments)
         for column in range(targets.shape[1]):
-            weights[at, column] = signs @ nnls(root.T @ signs, reduced[:, column])[0]
+            weights[at, column] = signs @ nnls(root.T @ signs, reduced[:, column])
     return weights, target_mean - weights @ mean
 
 
-def _nnls() -> Callable[[FloatArray, FloatArray], tuple[FloatArray, float]]:
+def _nnls() -> Callable[[FloatArray, FloatArray], FloatArray]:
     try:
         from scipy.optimize import nnls
     except ImportError:
         raise UserError(f"fitting needs SciPy: {INSTALL}") from None
-    found: Callable[[FloatArray, FloatArray], tuple[FloatArray, float]] = nnls
-    return found
+
+    def solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
+        solution: FloatArray = nnls(matrix, right, maxiter=30 * matrix.shape[1])[0]
+        return solution
+
+    return solve
 
 
 def held_out_latents(
@@ -265,7 +299,7 @@ def fit_calibration(
             probability[out] = scored.accept
     final = _fit(table, targets, accepted, tried, folds, seed)
     metrics: dict[str, Json] = {
-        axis: axis_metrics(reported[axis], target) for axis, target in targets.items()
+        axis: axis_metrics(reported[axis], target, table.sources) for axis, target in targets.items()
     }
     if accepted is not None:
         brier = float(((probability - accepted) ** 2).mean())
@@ -313,18 +347,28 @@ def _told(chosen: Candidate) -> Json:
     return {"signals": signals, "interactions": chosen.interactions, "shrinkage": chosen.shrinkage}
 
 
-def axis_metrics(predicted: FloatArray, target: FloatArray) -> Json:
-    """MAE, Spearman and Pearson of predictions, with those of the plain mean beside."""
+def axis_metrics(predicted: FloatArray, target: FloatArray, sources: Sequence[str]) -> Json:
+    """MAE, Spearman and Pearson of predictions, with the plain mean's MAE beside; intervals over sources."""
+    distinct, place = np.unique(np.array(sources), return_inverse=True)
+    counts = bootstrap_counts(len(distinct), _RESAMPLES, seed=0)[:, place]
+    errors = np.abs(predicted - target)
+    drawn = {"mae": counts @ errors / counts.sum(axis=1), "spearman": spearman(predicted, target, counts)}
+    intervals = {f"{name}_95": _told_interval(resampled) for name, resampled in drawn.items()}
     constant = np.full(len(target), target.mean())
     pearson = float(np.corrcoef(predicted, target)[0, 1]) if predicted.std() > 1e-9 else None
     rho = float(spearman(predicted, target))
     return {
-        "mae": round(float(np.abs(predicted - target).mean()), 4),
+        "mae": round(float(errors.mean()), 4),
         "mae_of_mean": round(float(np.abs(constant - target).mean()), 4),
         "spearman": round(rho, 4) if np.isfinite(rho) else None,
         "pearson": round(pearson, 4) if pearson is not None else None,
         "n": len(target),
+        **intervals,
     }
+
+
+def _told_interval(resampled: FloatArray) -> Json:
+    return [round(end, 4) if np.isfinite(end) else None for end in interval(resampled)]
 
 
 def check_fit(table: SignalTable, targets: Mapping[str, FloatArray], folds: int) -> None:
