@@ -252,7 +252,7 @@ def test_what_is_written_wrongly_is_found_by_the_check(
             return images.get(data.triplets[5].edited_image if image == swapped else image)
 
         def path(self, image: str) -> Path:
-            return images.path(image)
+            return images.path(data.triplets[5].edited_image if image == swapped else image)
 
     with pytest.raises(WorkFailed, match="doesn't read back"):
         FORMATS[name](data, tmp_path / "out", Swapping())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from triptych.datasets.marking import marked
+from triptych.datasets.marking import marked, marked_pieces
 from triptych.errors import MissingImage
 
 
@@ -65,3 +65,10 @@ class MarkedImages:
     def path(self, image: str) -> Path:
         """As `Images`."""
         return self.store.path(image)
+
+
+def pieces(images: Images, image: str, original: memoryview) -> list[memoryview]:
+    """What to publish for the stored file of an image, without a copy of it."""
+    if isinstance(images, MarkedImages):
+        return [original] if image in images.photographs else marked_pieces(original)
+    return [original]

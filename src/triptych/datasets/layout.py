@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from triptych.datasets.card import write_card
 from triptych.datasets.dataset import DataSet, ExportReport, hash_of, in_order
-from triptych.datasets.files import Files, loaded_ahead
+from triptych.datasets.files import Buffer, Files, loaded_ahead
 from triptych.datasets.images import Images
 from triptych.datasets.marking import is_image
 from triptych.datasets.rows import json_lines, lineage, manifest
 from triptych.datasets.staging import appearing_whole, keep_only
 from triptych.errors import UserError, WorkFailed
+
+_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Layout:
             keep_only(part, files.written)
             for split in _splits_of(data):
                 inside = files.below(split.name) if split.name else files
-                _check(self.rows(split.data), self.read(inside))
+                _check(self.rows(split.data), self.read(inside), images)
         return report
 
     def _loading(self, data: DataSet) -> str:
@@ -122,35 +125,54 @@ def _splits_of(data: DataSet) -> list[_Split]:
     ]
 
 
-def _check(expected: Iterable[Row], found: Iterable[Found]) -> None:
-    """WorkFailed where samples, instructions or images aren't those of the ledger."""
+def _check(expected: Iterable[Row], found: Iterable[Found], images: Images) -> None:
+    """WorkFailed where what was written isn't the ledger's, DamagedImage where its own is at fault."""
     rows = {row.id: row for row in expected}
     seen: Counter[str] = Counter()
-    files: dict[Path, str] = {}
+    right: set[tuple[Path, str]] = set()  # files that were looked at
 
-    def check(sample: Found) -> tuple[str, str | None]:
-        row = rows.get(sample.id)
-        if row is None:
-            return sample.id, "isn't in the ledger's selection"
-        if sample.instruction != row.instruction:
-            return sample.id, f"has the instruction {sample.instruction!r}, not {row.instruction!r}"
-        if len(sample.pictures) != len(row.images):
-            return sample.id, f"has {len(sample.pictures)} pictures, not {len(row.images)}"
-        for picture, image in zip(sample.pictures, row.images, strict=True):
-            if isinstance(picture, Path) and files.get(picture) == image:
-                continue
-            if not is_image(picture.read_bytes() if isinstance(picture, Path) else picture, image):
-                return sample.id, f"has another picture than {image}"
-            if isinstance(picture, Path):
-                files[picture] = image
-        return sample.id, None
+    def check(batch: Sequence[Found]) -> list[tuple[str, str]]:
+        buffer = Buffer()
+        return [
+            (sample.id, problem)
+            for sample in batch
+            for problem in _problems(sample, rows.get(sample.id), right, buffer, images)
+        ]
 
-    for id_, problem in loaded_ahead(found, check):
-        if problem:
+    def batches() -> Iterator[list[Found]]:
+        remaining = iter(found)
+        while batch := list(islice(remaining, _BATCH)):
+            seen.update(sample.id for sample in batch)
+            yield batch
+
+    for problems in loaded_ahead(batches(), check, ahead=4):
+        for id_, problem in problems:
             raise WorkFailed(f"the export doesn't read back: {id_} {problem}; run the same command again")
-        seen[id_] += 1
     wrong = next((id_ for id_ in rows if seen[id_] != 1), None)
     if wrong is not None:
         raise WorkFailed(
             f"the export doesn't read back: {wrong} is there {seen[wrong]} times; run the same command again"
         )
+
+
+def _problems(
+    sample: Found, row: Row | None, right: set[tuple[Path, str]], buffer: Buffer, images: Images
+) -> Iterator[str]:
+    if row is None:
+        yield "isn't in the ledger's selection"
+        return
+    if sample.instruction != row.instruction:
+        yield f"has the instruction {sample.instruction!r}, not {row.instruction!r}"
+    if len(sample.pictures) != len(row.images):
+        yield f"has {len(sample.pictures)} pictures, not {len(row.images)}"
+    for picture, image in zip(sample.pictures, row.images, strict=False):
+        if isinstance(picture, Path):
+            if (picture, image) in right:
+                continue
+            if is_image(buffer.read(picture), image):
+                right.add((picture, image))
+                continue
+        elif is_image(picture, image):
+            continue
+        images.get(image)  # where the original is damaged, that is to be said
+        yield f"has another picture than {image}"

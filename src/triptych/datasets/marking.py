@@ -37,11 +37,17 @@ _HEADERS_LENGTH = 65_536  # where metadata of other hands would be
 
 def marked(data: bytes) -> bytes:
     """The file with the mark. One that carries XMP of its own, or is neither JPEG nor PNG, stays as it is."""
+    parts = marked_pieces(memoryview(data))
+    return data if len(parts) == 1 else b"".join(parts)
+
+
+def marked_pieces(data: memoryview) -> list[memoryview]:
+    """As `marked`, in pieces to be written one after the other."""
     mark, place = _mark_of(data)
-    head = data[:_HEADERS_LENGTH]
+    head = bytes(data[:_HEADERS_LENGTH])
     if mark is None or _XMP_NAME in head or _XMP_KEYWORD in head:
-        return data
-    return b"".join((data[:place], mark, data[place:]))
+        return [data]
+    return [data[:place], memoryview(mark), data[place:]]
 
 
 def is_marked(data: bytes | memoryview) -> bool:

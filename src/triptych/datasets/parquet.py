@@ -167,7 +167,7 @@ def read_rows(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[tuple[A
     import pyarrow.parquet as pq
 
     for path in paths:
-        with pq.ParquetFile(path, memory_map=True) as file:
+        with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, columns=list(columns))
                 yield from zip(*(table.column(name) for name in columns), strict=True)

@@ -63,7 +63,7 @@ def _add(shard: BinaryIO, name: str, content: bytes) -> int:
 def _read(files: Files) -> Iterator[Found]:
     for path in sorted(files.part.glob("data-*.tar")):
         sample: dict[str, bytes] = {}
-        with tarfile.open(path, "r|") as shard:  # as a stream, like the consumer's reader
+        with tarfile.open(path, "r:") as shard:
             for member in shard:
                 content = shard.extractfile(member)
                 assert content is not None  # noqa: S101  (only files are written)

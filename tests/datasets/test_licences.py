@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from triptych.datasets.licences import licence_of
+from triptych.records import Spec
+
+
+@pytest.mark.parametrize(
+    ("model", "may_train"),
+    [
+        ("black-forest-labs/FLUX.1-dev", False),
+        ("black-forest-labs/FLUX.1-Kontext-dev", False),
+        ("FLUX.1 Kontext [dev]", False),
+        ("black-forest-labs/FLUX.2-klein-9B", False),
+        ("black-forest-labs/FLUX.1-schnell", True),
+        ("black-forest-labs/FLUX.2-klein-4B", True),
+        ("Qwen/Qwen-Image-Edit-2509", True),
+        ("stepfun-ai/Step1X-Edit", True),
+        ("somebody/some-editor", None),
+    ],
+)
+def test_licences_are_known_by_the_model_and_never_invented(model: str, may_train: bool | None) -> None:
+    licence = licence_of(Spec("editor", "somewhere:Editor", "1", {"model": model, "steps": 28}))
+    assert (licence.outputs_may_train if licence else None) == may_train
+
+
+def test_the_embedded_studio_is_ours() -> None:
+    licence = licence_of(Spec("painter", "triptych.backends.studio.painter:StudioPainter", "1", {}))
+    assert licence is not None
+    assert licence.outputs_may_train
