@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from triptych.engines.local import LocalEngine
 from triptych.errors import RunError, WorkFailed
@@ -126,6 +127,18 @@ def open_for_mining(recipe: Recipe, path: Path) -> Iterator[Run]:
         gone = lost_images(folder, ledger)
         slots = load_slots(plan, ledger, gone, read_folder=True)
         yield Run(folder, plan, configs, ledger, slots, gone)
+
+
+def owed_by(recipe: Recipe, path: Path) -> Mapping[str, int]:
+    """Calls that `mine` would owe, by kind; writes nothing."""
+    if not RunFolder(path).ledger.is_file():
+        with TemporaryDirectory() as nowhere, open_for_mining(recipe, Path(nowhere)) as fresh:
+            return fresh.owed()
+    folder = RunFolder.existing(path)
+    plan = plan_of(recipe, role_configs(recipe, folder.path))
+    with folder.open_ledger(read_only=True) as ledger:
+        slots = load_slots(plan, ledger, lost_images(folder, ledger), read_folder=True)
+    return {name: count for name, count in count_owed(plan, slots).items() if count}
 
 
 def recipe_of(folder: RunFolder, overrides: Iterable[str] = ()) -> Recipe:

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import Triptych, environment, one_line
+from triptych.backends.studio.world import WorldStore
 from triptych.ledger.run import RunFolder
 from triptych.recipe import parse_recipe
 from triptych.runs import open_for_mining
@@ -231,3 +232,48 @@ def test_broken_exif_is_no_obstacle(
     result = triptych("mine", photo_recipe(recipe_file, photographs))
     assert result.returncode == 0, result.stderr
     assert re.search(r"sources +2 ", result.stdout)
+
+
+# ---- doctor, status --truth, terminals -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("editor", "told"),
+    [
+        ({"backend": "tests.mining.standins:StandinEditor", "settings": {"latncy": 1}}, "latncy"),
+        ("tests.mining.failing:RaisingEditor", "ZeroDivisionError: a bug of two lines"),
+        ("tests.mining.failing:ExitingEditor", "its process died"),
+    ],
+)
+def test_doctor_finds_what_a_back_end_does_wrong(
+    triptych: Triptych, recipe_file: Callable[..., Path], editor: object, told: str
+) -> None:
+    result = triptych("doctor", recipe_file(editor=editor))
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("MEND  editor: ")]
+    assert told in line
+
+
+def test_a_damaged_world_store_and_a_file_of_rows_that_cannot_be(
+    triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    triptych("mine", recipe_file())
+    world = tmp_path / "runs/small/world.sqlite"
+    world.write_bytes(b"no database at all, but long enough to be taken for one" * 100)
+    assert "world.sqlite can't be read" in one_line(triptych("status", "runs/small", "--truth"), 2)
+    world.unlink()
+    WorldStore(world)
+    rows = ("--rows", "/nonexistent/rows.jsonl")
+    line = one_line(triptych("status", "runs/small", "--truth", *rows), 2)
+    assert "/nonexistent/rows.jsonl can't be written" in line
+
+
+def test_a_terminal_that_knows_only_ascii(recipe_file: Callable[..., Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "triptych.cli.main", "mine", str(recipe_file())]
+    ascii_only = environment() | {"PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(
+        command, cwd=tmp_path, env=ascii_only, text=True, capture_output=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"scenes +3 +#+", result.stdout)

@@ -64,12 +64,61 @@ def test_mine_with_a_wider_rule_says_what_it_owes_first(
     assert "gallery" not in result.stdout
 
 
+def test_a_dry_run_leaves_no_trace(
+    triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert "owed now 3 scenes to write" in triptych("mine", recipe_file(), "--dry-run").stdout
+    assert not (tmp_path / "runs").exists()
+    triptych("mine", recipe_file(rule={"soft_adherence": 4.9}))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs/small").glob("*.*")}
+    assert "owed now" in triptych("mine", recipe_file(rule={"soft_adherence": 2}), "--dry-run").stdout
+    kept = {path: path.stat().st_mtime_ns for path in before}
+    assert {path.name for path in before if kept[path] != before[path]} <= {"ledger.sqlite-shm"}
+
+
+def test_another_rule_that_owes_nothing_is_kept_and_shown(
+    triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    triptych("mine", recipe_file())
+    page, recipe = tmp_path / "runs/small/report.html", tmp_path / "runs/small/recipe.yaml"
+    first = page.read_text(), recipe.read_text()
+    result = triptych("mine", recipe_file(), "--set", "threshold=4.95")
+    assert "nothing is owed" in result.stdout
+    strict = json.loads(triptych("status", "runs/small", "--json").stdout)["funnel"]["selected"]
+    assert re.search(rf"selected +{strict} ", result.stdout)
+    assert "threshold=4.95" in page.read_text()
+    assert recipe.read_text() != first[1]
+    written = page.stat().st_mtime_ns
+    triptych("mine", recipe_file(), "--set", "threshold=4.95")
+    assert page.stat().st_mtime_ns == written
+
+
+def test_a_budget_that_just_fits_is_no_end(triptych: Triptych, recipe_file: Callable[..., Path]) -> None:
+    triptych("mine", recipe_file(), "--out", "free")
+    calls = json.loads(triptych("status", "free", "--json").stdout)["cost"]["editor"]["calls"]
+    fits = triptych("mine", recipe_file(budget={"calls": {"editor": calls}}))
+    assert "ended at" not in fits.stdout
+    short = triptych("mine", recipe_file(budget={"calls": {"editor": calls - 1}}), "--out", "short")
+    assert "ended at the budget of" in short.stdout
+
+
 def test_progress_as_json_events(triptych: Triptych, recipe_file: Callable[..., Path]) -> None:
     result = triptych("mine", recipe_file(), "--json")
     events = [json.loads(line) for line in result.stdout.splitlines()]
     calls = [event for event in events if event["event"] == "call"]
     assert {call["role"] for call in calls} >= {"writer", "painter", "editor", "validator"}
     assert set(calls[0]) == {"event", "role", "outcome", "reason", "seconds"}
+    for ending in (events[-2:], json_lines(triptych("mine", recipe_file(), "--json"))):
+        funnel, end = ending
+        assert funnel["event"] == "funnel"
+        assert set(end) == {"event", "selected", "stopped", "ended_at", "gallery"}
+        assert end["selected"] == funnel["selected"] > 0
+        assert Path(end["gallery"]).exists()
+        assert (end["stopped"], end["ended_at"]) == (False, None)
+
+
+def json_lines(result: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_export_writes_what_is_selected(
@@ -113,7 +162,7 @@ def test_doctor_asks_every_back_end_of_a_recipe(triptych: Triptych, recipe_file:
 
 def test_doctor_checks_a_class_of_ones_own(triptych: Triptych) -> None:
     fine = triptych("doctor", "--contract", "tests.mining.standins:StandinEditor")
-    assert "loads as a editor" in fine.stdout or "loads as an editor" in fine.stdout
+    assert "loads as editor" in fine.stdout
     assert triptych("doctor", "--contract", "tests.mining.standins:StandinSettings").returncode == 1
 
 
@@ -131,6 +180,34 @@ def test_a_signal_finishes_the_calls_in_flight_and_the_run_goes_on(
     assert "stopped; the same command goes on from here" in out
     assert triptych("mine", recipe_file(editor=slow)).returncode == 0
     assert triptych("verify", "runs/small").returncode == 0
+
+
+def test_calls_that_wait_for_a_place_are_not_begun_after_a_signal(
+    triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    slow = {"backend": "tests.mining.standins:StandinEditor", "settings": {"latency": 0.5}, "workers": 1}
+    process = _start(recipe_file(editor=slow), tmp_path)
+    _wait_for_calls(tmp_path / "runs/small/ledger.sqlite", "editor", 1)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    made = json.loads(triptych("status", "runs/small", "--json").stdout)["cost"]["editor"]["calls"]
+    assert made <= 4  # the one on its way, and what a slow machine began before it saw the signal
+
+
+def test_ctrl_c_at_any_moment_gives_no_traceback(
+    triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    slow = {"backend": "tests.mining.failing:SlowComputingEditor", "settings": {"latency": 0.2}}
+    for moment in (0.2, 0.5, 1.0, 1.5):
+        process = _start(recipe_file(editor=slow), tmp_path)
+        time.sleep(moment)
+        for _ in range(3 if moment == 1.5 else 1):
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
+            time.sleep(0.05)
+        out, _ = process.communicate(timeout=60)
+        assert "Traceback" not in out, out
+        assert process.returncode in (0, 1), out
+    assert triptych("mine", recipe_file(editor=slow)).returncode == 0
 
 
 def test_a_second_ctrl_c_stops_at_once(

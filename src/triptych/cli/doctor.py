@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import multiprocessing
 import platform
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+from pydantic import ValidationError
 
 from triptych import __version__
 from triptych.engines.local import usable_cores
 from triptych.engines.workers import METHODS, load_backend
-from triptych.errors import CallFailed, TriptychError, UserError
+from triptych.errors import CallFailed, UserError
 from triptych.mining.jobs import QUESTIONS
 from triptych.mining.opening import write_job
 from triptych.pixels.photographs import find_photographs
@@ -93,21 +97,44 @@ def _recipe(recipe: Recipe) -> Iterator[Finding]:
     yield Finding("recipe", True, recipe.name)
     with tempfile.TemporaryDirectory() as folder:
         configs = role_configs(recipe, Path(folder))
-        trial = _Trial(recipe)
-        for role, config in configs.items():
-            with _timed() as seconds:
-                try:
-                    told = asyncio.run(trial.ask(role, config))
-                    yield Finding(role.replace("_", " "), True, f"{told} in {seconds():.2f} s")
-                except (TriptychError, ImportError) as error:
-                    yield Finding(role.replace("_", " "), False, f"{type(error).__name__}: {error}")
+        with _process() as process:
+            for role, config in configs.items():
+                asked = process.submit(_ask, recipe, role, config)
+                error = asked.exception()
+                yield Finding(
+                    role.replace("_", " "), error is None, _told(error) if error else asked.result()
+                )
+                if error:
                     return
 
 
 @contextmanager
-def _timed() -> Iterator[Callable[[], float]]:
-    started = time.perf_counter()
-    yield lambda: time.perf_counter() - started
+def _process() -> Iterator[ProcessPoolExecutor]:
+    """A process that a back end may take down without us; what is raised there comes back."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        yield process
+
+
+_trial: _Trial | None = None  # of the process that asks
+
+
+def _ask(recipe: Recipe, role: RoleName, config: RoleConfig) -> str:
+    global _trial  # noqa: PLW0603  (a process pool gives its workers no other place to keep something)
+    _trial = _trial or _Trial(recipe)
+    began = time.perf_counter()
+    told = asyncio.run(_trial.ask(role, config))
+    return f"{told} in {time.perf_counter() - began:.2f} s"
+
+
+def _told(error: BaseException) -> str:
+    """An error in a line."""
+    if isinstance(error, BrokenProcessPool):
+        return (
+            "its process died: the back end crashes, exits, or memory runs out; mend it, or use a smaller one"
+        )
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 class _Trial:
@@ -186,22 +213,36 @@ class _Trial:
 
 def _contract(target: str) -> Iterator[Finding]:
     """Whether a class has what its role needs; the role is told by its method."""
-    methods = {name for name in METHODS.values() if _has(target, name)}
-    if not methods:
-        yield Finding(target, False, f"has none of the methods {', '.join(sorted(set(METHODS.values())))}")
-        return
-    for role, method in METHODS.items():
-        if method in methods and role not in ("soft_filter", "screen"):
-            try:
-                backend = load_backend(RoleConfig(role, target, {}))
-                yield Finding(target, True, f"loads as a {role}; spec {backend.spec.id[:8]}")
-            except (TriptychError, ValueError) as error:
-                yield Finding(target, False, f"as a {role}: {error}")
+    with _process() as process:
+        asked = process.submit(_methods, target)
+        if error := asked.exception():
+            if isinstance(error, UserError):
+                raise error
+            yield Finding(target, False, _told(error))
+            return
+        methods = asked.result()
+        if not methods:
+            wanted = ", ".join(sorted(set(METHODS.values())))
+            yield Finding(target, False, f"has none of the methods {wanted}")
+        for role, method in METHODS.items():
+            if method in methods and role not in ("soft_filter", "screen"):
+                loaded = process.submit(_spec_of, RoleConfig(role, target, {}))
+                error = loaded.exception()
+                told = (
+                    f"as {role}: {_told(error)}" if error else f"loads as {role}; spec {loaded.result()[:8]}"
+                )
+                yield Finding(target, error is None, told)
 
 
-def _has(target: str, method: str) -> bool:
+def _methods(target: str) -> set[str]:
+    """Which of the roles' methods a class has."""
     module, _, name = target.partition(":")
     try:
-        return hasattr(getattr(importlib.import_module(module), name, None), method)
+        found = getattr(importlib.import_module(module), name, None)
     except ImportError as error:
         raise UserError(f"{target} can't be imported ({error}); install it or mend the name") from None
+    return {method for method in METHODS.values() if hasattr(found, method)}
+
+
+def _spec_of(config: RoleConfig) -> str:
+    return load_backend(config).spec.id

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the work failed or was stopped before its end, 2 bad usage
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except WorkFailed as error:
         print(f"triptych: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is to end
+        print("triptych: interrupted; what was done is kept, the same command goes on", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of our output has gone: nobody to tell
         sys.stderr.close()

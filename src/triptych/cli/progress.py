@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, TextIO
+from typing import Protocol
 
 import orjson
 from rich.console import Console, Group, RenderableType
@@ -24,6 +26,7 @@ from triptych.records import ROLE_NAMES, RoleName
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
 _BOARD_EVERY = 0.5
 _REASONS_SHOWN = 6
+_REASONS_EVERY = 3  # plain lines
 
 
 @dataclass(slots=True)
@@ -119,6 +122,14 @@ def _share_settled(plan: Plan, slot: Slot) -> float:
     return sum(shares) / len(shares)
 
 
+def reasons_told(view: RunView, activity: Activity) -> str:
+    """What stopped most sources, attempts and calls; "" where nothing did."""
+    reasons = view.rejections + activity.failures
+    return " · ".join(
+        f"{name.replace('_', ' ')} {count:,}" for name, count in reasons.most_common(_REASONS_SHOWN)
+    )
+
+
 class Display(Protocol):
     """Shows events as they come."""
 
@@ -130,10 +141,38 @@ class Display(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
+_PLAINLY = {"█": "#", "▏": "|", "·": "|", "…": "...", "–": "-", "—": "-", "×": "x"}
+_NARROWEST = 44  # columns; narrower terminals break lines themselves
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """For streams that know less than Unicode: signs of ours by what looks alike, anything else escaped."""
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101  (nothing is decoded with it)
+    unknown = error.object[error.start : error.end]
+    return "".join(_PLAINLY.get(c) or ascii(c)[1:-1] for c in unknown), error.end
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    """A console that prints whatever it is given, in words that aren't cut."""
+    codecs.register_error("plainly", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plainly")
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    console.width = max(console.width, _NARROWEST)
+    return console
+
+
+def announce(event: str, **values: object) -> None:
+    """Tell a program, a JSON object in a line."""
+    sys.stdout.write(orjson.dumps({"event": event, **values}).decode() + "\n")
+    sys.stdout.flush()
+
+
 def display(activity: Activity, console: Console, *, json: bool) -> Display:
     """The display that fits where the output goes."""
     if json:
-        return JsonEvents(activity, sys.stdout)
+        return JsonEvents(activity)
     return Board(activity, console) if console.is_terminal else PlainLines(activity, console)
 
 
@@ -149,7 +188,7 @@ class Board:
     def __call__(self, event: Event) -> None:  # noqa: D102  (as Display says)
         self._activity.take(event)
         if isinstance(event, Notice):
-            self._console.print(event.text, style="yellow", highlight=False)
+            self._console.print(event.text, style="yellow")
         now = time.monotonic()
         if now - self._shown >= _BOARD_EVERY:
             self._shown = now
@@ -170,17 +209,14 @@ class Board:
             f"{_clock(activity.elapsed)} so far · ",
             f"about {_clock(left)} left" if (left := activity.seconds_left()) is not None else "…",
         )
-        parts: list[RenderableType] = [head, funnel_table(view, width=24), self._roles()]
-        reasons = view.rejections + activity.failures
-        if reasons:
-            told = " · ".join(f"{name} {count}" for name, count in reasons.most_common(_REASONS_SHOWN))
+        parts: list[RenderableType] = [head, funnel_table(view, self._console), self._roles()]
+        if told := reasons_told(view, activity):
             parts.append(Text(f"stopped by: {told}", style="dim"))
         return Group(*parts)
 
     def _roles(self) -> Table:
         table = Table("role", "calls", "failed", "s a call", "busy", box=None, header_style="dim")
-        for column in table.columns[1:]:
-            column.justify = "right"
+        align_numbers(table)
         for role in ROLE_NAMES:
             if role in self._activity.roles:
                 did = self._activity.roles[role]
@@ -197,11 +233,12 @@ class PlainLines:
         self._activity = activity
         self._console = console
         self._shown = time.monotonic()
+        self._lines = 0
 
     def __call__(self, event: Event) -> None:  # noqa: D102  (as Display says)
         self._activity.take(event)
         if isinstance(event, Notice):
-            self._console.print(event.text, highlight=False, soft_wrap=True)
+            self._console.print(event.text)
         now = time.monotonic()
         if now - self._shown >= _PLAIN_EVERY:
             self._shown = now
@@ -210,10 +247,12 @@ class PlainLines:
             self._console.print(
                 f"{_clock(self._activity.elapsed)}  {view.funnel['sources']} sources, "
                 f"{view.funnel['attempts']} attempts, {len(view.triplets)} selected"
-                + (f", about {_clock(left)} left" if left is not None else ""),
-                highlight=False,
-                soft_wrap=True,
+                f" ({self._activity.accepted_per_hour(view):,.0f} an hour)"
+                + (f", about {_clock(left)} left" if left is not None else "")
             )
+            self._lines += 1
+            if self._lines % _REASONS_EVERY == 0 and (told := reasons_told(view, self._activity)):
+                self._console.print(f"      stopped by: {told}")
 
     def __enter__(self) -> PlainLines:
         return self
@@ -225,29 +264,26 @@ class PlainLines:
 class JsonEvents:
     """One JSON object a line for every finished call, notice and funnel."""
 
-    def __init__(self, activity: Activity, stream: TextIO) -> None:
+    def __init__(self, activity: Activity) -> None:
         self._activity = activity
-        self._stream = stream
         self._shown = time.monotonic()
 
     def __call__(self, event: Event) -> None:  # noqa: D102  (as Display says)
         self._activity.take(event)
         if isinstance(event, CallEnded):
-            self._write(
-                {
-                    "event": "call",
-                    "role": event.role,
-                    "outcome": event.outcome,
-                    "reason": event.reason,
-                    "seconds": round(event.seconds, 4),
-                }
+            announce(
+                "call",
+                role=event.role,
+                outcome=event.outcome,
+                reason=event.reason,
+                seconds=round(event.seconds, 4),
             )
         elif isinstance(event, Notice):
-            self._write({"event": "notice", "text": event.text})
+            announce("notice", text=event.text)
         now = time.monotonic()
         if now - self._shown >= _PLAIN_EVERY:
             self._shown = now
-            self._write({"event": "funnel", **self._activity.view().funnel})
+            announce("funnel", **self._activity.view().funnel)
 
     def __enter__(self) -> JsonEvents:
         return self
@@ -255,18 +291,15 @@ class JsonEvents:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def _write(self, event: dict[str, object]) -> None:
-        self._stream.write(orjson.dumps(event).decode() + "\n")
-        self._stream.flush()
 
-
-def funnel_table(view: RunView, width: int = 32) -> Table:
+def funnel_table(view: RunView, console: Console) -> Table:
     """The funnel with a bar for each stage, and what share of the stage before came through."""
     table = Table(box=None, show_header=False, padding=(0, 1))
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    table.add_column()
-    table.add_column(justify="right", style="dim")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    width = min(32, console.width - 34)  # what names, counts and shares leave
     most = max(view.funnel.values(), default=0) or 1
     before: int | None = None
     for stage in FUNNEL_STAGES:
@@ -276,6 +309,13 @@ def funnel_table(view: RunView, width: int = 32) -> Table:
         table.add_row(stage.replace("_", " "), f"{count:,}", Text(bar, style="cyan"), share)
         before = count
     return table
+
+
+def align_numbers(table: Table) -> None:
+    """Words to the left, numbers to the right, none of them broken."""
+    for number, column in enumerate(table.columns):
+        column.no_wrap = True
+        column.justify = "right" if number else "left"
 
 
 def _clock(seconds: float) -> str:

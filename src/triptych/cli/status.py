@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from triptych.cli.progress import funnel_table
+from triptych.cli.progress import align_numbers, funnel_table, terminal
 from triptych.errors import UserError
 from triptych.ledger.queries import RoleCost, costs, failures
 from triptych.ledger.run import RunFolder
@@ -30,7 +30,7 @@ def status(
         raise UserError("--rows lists truth for every Pair: give --truth with it")
     with open_run(path, overrides) as run:
         view = run.view()
-        reasons = dict((view.rejections + _counter(failures(run.ledger))).most_common())
+        reasons = dict((view.rejections + Counter(failures(run.ledger))).most_common())
         told: dict[str, Any] = {
             "funnel": view.funnel,
             "cost": {role: _cost(cost) for role, cost in costs(run.ledger).items()},
@@ -45,7 +45,7 @@ def status(
         if json:
             sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
         else:
-            _print(Console(), view, costs(run.ledger), reasons, told)
+            _print(terminal(), view, costs(run.ledger), reasons, told)
     return 0
 
 
@@ -76,11 +76,6 @@ def _add_truth(told: dict[str, Any], run: Run, view: RunView, rows: Path | None)
     told["backward_filter"] |= measured.backward()
 
 
-def _counter(counts: dict[str, int]) -> Counter[str]:
-
-    return Counter(counts)
-
-
 def _cost(cost: RoleCost) -> dict[str, object]:
     return {"calls": cost.calls, "seconds": round(cost.seconds, 3), "price": cost.price}
 
@@ -92,21 +87,22 @@ def _print(
     reasons: dict[str, int],
     told: dict[str, Any],
 ) -> None:
-    console.print(funnel_table(view))
+    console.print(funnel_table(view, console))
     table = Table("role", "calls", "model-seconds", "price", box=None, header_style="dim")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    align_numbers(table)
     for role, cost in spent.items():
         price = "–" if cost.price is None else f"{cost.price:,.2f}"
         table.add_row(role.replace("_", " "), f"{cost.calls:,}", f"{cost.seconds:,.1f}", price)
     console.print(table)
     if reasons:
-        console.print("stopped by: " + " · ".join(f"{name} {n:,}" for name, n in reasons.items()))
+        console.print(
+            "stopped by: " + " · ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in reasons.items())
+        )
     if view.multiplier is not None and len(view.triplets) != len(view.selected):
         kinds = " · ".join(f"{kind} {n.kept:,} of {n.made:,}" for kind, n in view.kinds.items())
         console.print(f"kept: {kinds}; {view.multiplier:.2f} triplets for each selected one")
     if owed := told["owed"]:
-        console.print(f"owed: {owed}")
+        console.print("owed: " + ", ".join(f"{n:,} {name}" for name, n in owed.items()))
     if "truth" in told:
         from triptych.cli.truth import print_truth
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from triptych.backends.studio.derived_truth import truth_of_pair
 from triptych.backends.studio.world import WorldStore
+from triptych.cli.progress import align_numbers
 from triptych.datasets.truth import KnownTruth, Measured, measure, rows, truth_report
 from triptych.errors import UserError
 from triptych.mining.select import RunView
@@ -25,7 +28,7 @@ class _StudioWorld:
         self._store = store
 
     def truth_of(self, source: str, instruction: str, edited: str) -> KnownTruth | None:
-        return self._store.truth_of(source, instruction, edited)
+        return truth_of_pair(self._store, source, instruction, edited)
 
     def source_good(self, image: str) -> bool | None:
         truth = self._store.source_truth(image)
@@ -38,23 +41,33 @@ def measured_run(run: Run, view: RunView) -> Measured:
         raise UserError(
             f"{run.folder.path} has no known truth: only runs of the embedded studio have (no world.sqlite)"
         )
-    return measure(run.plan, run.slots, view, _StudioWorld(WorldStore(run.folder.world)))
+    try:
+        return measure(run.plan, run.slots, view, _StudioWorld(WorldStore(run.folder.world)))
+    except (sqlite3.Error, orjson.JSONDecodeError) as error:
+        raise UserError(
+            f"{run.folder.world} can't be read ({error}): copy a run from read-only media to where it can be "
+            "written; damaged truth is lost, mine the recipe into a new folder"
+        ) from None
 
 
 def truth_told(run: Run, measured: Measured, rows_file: Path | None) -> dict[str, Any]:
     """The truth report; with a file, a JSON line for every Pair as well."""
     if rows_file is not None:
-        with rows_file.open("wb") as file:
-            for row in rows(run.plan, measured):
-                file.write(orjson.dumps(row) + b"\n")
+        try:
+            with rows_file.open("wb") as file:
+                for row in rows(run.plan, measured):
+                    file.write(orjson.dumps(row) + b"\n")
+        except OSError as error:
+            raise UserError(
+                f"{rows_file} can't be written ({error.strerror}): name another with --rows"
+            ) from None
     return truth_report(measured, run.images)
 
 
 def print_truth(console: Console, truth: dict[str, Any]) -> None:
     """The report as tables."""
     table = Table("gate", "n", "passed", "precision", "95 %", "recall", box=None, header_style="dim")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    align_numbers(table)
     for gate in ("screen", "soft_filter", "low_level", "validator", "all_gates", "selected"):
         rates = truth[gate]
         interval = rates["precision_interval"]

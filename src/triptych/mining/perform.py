@@ -123,7 +123,7 @@ async def perform(job: Job, number: int, bench: Bench) -> Done:
     detail = ""
     spec = _spec(job, bench)
     try:
-        facts, seconds = await _made(job, number, spec, bench, started)
+        facts, seconds, detail = await _made(job, number, spec, bench, started)
     except CallFailed as failure:
         seconds = time.perf_counter() - started
         outcome, reason, detail = _outcome(failure), failure.reason, failure.detail
@@ -181,31 +181,33 @@ def _backend(bench: Bench, role: RoleName) -> Writer | Painter | Editor | Judge:
 
 async def _made(
     job: Job, number: int, spec: Spec, bench: Bench, started: float
-) -> tuple[tuple[Fact, ...], float]:
-    """Facts made by the job, and the seconds its model took."""
+) -> tuple[tuple[Fact, ...], float, str]:
+    """Facts made by the job, the seconds its model took, and what people should know of it."""
+    detail = ""
     match job:
         case WriteJob():
             facts = await _write(job, bench)
         case ImportJob():
-            facts = await bench.crunch(lambda: _import(job, spec, bench))
+            facts, detail = await bench.crunch(lambda: _import(job, spec, bench))
         case DescribeJob():
             facts = await _describe(job, bench)
         case PaintJob():
             picture = await _paint(job, bench)
             seconds = time.perf_counter() - started
-            return await bench.crunch(lambda: _store_source(job, spec, picture, bench)), seconds
+            return await bench.crunch(lambda: _store_source(job, spec, picture, bench)), seconds, detail
         case EditJob():
             (source,) = await _load(bench, job.source_image)
             picture = await _edit(job, source, bench)
             seconds = time.perf_counter() - started
-            return await bench.crunch(lambda: _store_attempt(job, spec, source, picture, bench)), seconds
+            facts = await bench.crunch(lambda: _store_attempt(job, spec, source, picture, bench))
+            return facts, seconds, detail
         case CheckJob():
             facts = await bench.crunch(lambda: _check(job, bench))
         case PhraseJob():
             facts = await _phrase(job, number, spec, bench)
         case JudgeJob():
             facts = await _judge(job, spec, bench)
-    return facts, time.perf_counter() - started
+    return facts, time.perf_counter() - started, detail
 
 
 async def _load(bench: Bench, *images: str) -> list[Picture]:
@@ -401,7 +403,7 @@ def unjudged(job: JudgeJob, spec_id: str, reason: str) -> tuple[Verdict, ...]:
     )
 
 
-def _import(job: ImportJob, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
+def _import(job: ImportJob, spec: Spec, bench: Bench) -> tuple[tuple[Fact, ...], str]:
     """A photograph is named by its own pixels, so the same picture under two names is one source."""
     try:
         photograph = read_photograph(job.path, job.largest_megapixels)
@@ -414,7 +416,8 @@ def _import(job: ImportJob, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
     id_ = source_id(scene.id, spec.id, 0, size.width, size.height)
     pixels = pixel_hash(stored.pixels)
     source = Source(id_, 0, scene.id, spec.id, 0, size.width, size.height, image, pixels)
-    return (spec, scene, source, Brief(job.id, job.ordinal, job.asked, scene.id, []))
+    notes = f"{job.name}: {'; '.join(photograph.notes)}" if photograph.notes else ""
+    return (spec, scene, source, Brief(job.id, job.ordinal, job.asked, scene.id, [])), notes
 
 
 async def in_place(work: Callable[[], T]) -> T:
