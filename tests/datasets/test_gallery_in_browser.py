@@ -127,6 +127,7 @@ def test_hover_and_space_show_the_other_picture_in_place(page: Any) -> None:
 
 
 def test_the_large_view_opens_walks_compares_and_closes(page: Any, run_folder: Path) -> None:
+    page.select_option("[name=sort]", "mined")
     page.locator("#grid .pair").nth(1).click()
     viewer = page.locator("#viewer")
     assert viewer.locator(".instruction").inner_text() == "Add duck 1"

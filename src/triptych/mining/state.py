@@ -377,7 +377,13 @@ def _composites(
     plan: Plan, scene: SceneState, source: SourceState, inverses: list[DerivedState]
 ) -> list[DerivedState]:
     """Joined pairs of edits whose inverses were accepted, as many as the recipe allows."""
-    sound = [inverse for inverse in inverses if isinstance(inverse.decision(plan), Accepted)]
+    sound = [
+        inverse
+        for inverse in inverses
+        if isinstance(inverse.decision(plan), Accepted)
+        # Two orders joined with a third no longer read as one instruction.
+        and inverse.edits[0].category != "composite"
+    ]
     categories = [inverse.edits[0].category for inverse in sound]
     composites = []
     for i, j in choose_pairs(categories, plan.recipe.multiply.composites_per_source):

@@ -243,13 +243,14 @@ const ORDERS = {
   best: (a, b) => b.geometric_mean - a.geometric_mean,
   worst: (a, b) => a.geometric_mean - b.geometric_mean,
   category: (a, b) => a.category.localeCompare(b.category) || b.geometric_mean - a.geometric_mean,
-  shuffled: (a, b) => chance(a).localeCompare(chance(b)),
+  "": (a, b) => chance(a).localeCompare(chance(b)),  // a mix, the same each time
 };
 
 function matches(pair, without) {
   const text = `${pair.instruction} ${pair.prompt ?? ""} ${pair.category} ${pair.style}`.toLowerCase();
   const score = pair.geometric_mean ?? ceiling;
   return (without === "category" || !chosen.size || chosen.has(pair.category))
+    && (without === "kind" || !fields.kind.value || pair.kind === fields.kind.value)
     && (without === "style" || !fields.style.value || pair.style === fields.style.value)
     && (without === "score" || (score >= +fields.low.value - 1e-9 && score <= +fields.high.value + 1e-9))
     && fields.q.value.toLowerCase().split(/\s+/).every((word) => text.includes(word));
@@ -267,6 +268,9 @@ function prepareFilters() {
     chip.addEventListener("click", () => { if (!chosen.delete(category)) chosen.add(category); apply(); });
     $(".chips").append(chip);
   }
+  fields.kind.append(new Option("any", ""));
+  for (const kind of new Set(data.triplets.map((pair) => pair.kind))) fields.kind.append(new Option(kind, kind));
+  fields.kind.closest("label").hidden = fields.kind.options.length < 3;
   fields.style.append(new Option("any", ""));
   for (const style of [...new Set(data.triplets.map((pair) => pair.style))].sort()) fields.style.append(new Option(style, style));
   for (const slider of [fields.low, fields.high]) Object.assign(slider, { min: floor, max: ceiling, step: 0.01 });
@@ -282,7 +286,8 @@ function prepareFilters() {
 }
 function clear() {
   chosen.clear();
-  [fields.q.value, fields.style.value, fields.sort.value, fields.low.value, fields.high.value] = ["", "", "", floor, ceiling];
+  for (const name of ["q", "kind", "style", "sort"]) fields[name].value = "";
+  [fields.low.value, fields.high.value] = [floor, ceiling];
 }
 
 function apply() {
@@ -322,7 +327,7 @@ function drawHistogram() {
 
 function filters() {
   const kept = new URLSearchParams();
-  for (const name of ["q", "style", "sort"]) if (fields[name].value) kept.set(name, fields[name].value);
+  for (const name of ["q", "kind", "style", "sort"]) if (fields[name].value) kept.set(name, fields[name].value);
   if (+fields.low.value > floor) kept.set("low", fields.low.value);
   if (+fields.high.value < ceiling) kept.set("high", fields.high.value);
   for (const category of [...chosen].sort()) kept.append("category", category);
@@ -337,7 +342,7 @@ function writeHash() {
 function readHash() {
   const kept = new URLSearchParams(location.hash.slice(1));
   clear();
-  for (const name of ["q", "style", "sort", "low", "high"]) if (kept.has(name)) fields[name].value = kept.get(name);
+  for (const name of ["q", "kind", "style", "sort", "low", "high"]) if (kept.has(name)) fields[name].value = kept.get(name);
   for (const category of kept.getAll("category")) if (data.triplets.some((pair) => pair.category === category)) chosen.add(category);
   const wanted = kept.get("open");
   apply();

@@ -35,6 +35,7 @@ _REASONS = {
     "zoomed": "The rest of the picture was scaled",
     "adherence": "Adherence below the threshold",
     "aesthetics": "Aesthetics below the threshold",
+    "backward_inconsistent": "Its inverse doesn't lead to the source",
 }
 
 
@@ -70,12 +71,25 @@ def reason_in_words(reason: str) -> str:
     if "unscored_" in reason:
         judge, _, why = reason.partition("unscored_")
         return f"{judge.replace('_', ' ') or 'validator '}gave no score: {why.replace('_', ' ')}".capitalize()
+    for kind in ("inverse", "composite"):
+        stem = reason.removeprefix(f"{kind}_")
+        if stem != reason:
+            return f"{kind.capitalize()}: {_lowered(reason_in_words(stem))}"
     return _REASONS.get(reason, reason.replace("_", " ").capitalize())
+
+
+def _lowered(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 def _summary(data: GalleryData) -> str:
     selected, attempts = data.funnel.get("selected", 0), data.funnel.get("attempts", 0)
-    sentence = f"<strong>{selected:,}</strong> triplets"
+    if data.triplets_total == selected:
+        sentence = f"<strong>{selected:,}</strong> triplets"
+    else:  # inverses and composites joined, and some were dropped for what their inverse showed
+        sentence = (
+            f"<strong>{data.triplets_total:,}</strong> triplets from <strong>{selected:,}</strong> selected"
+        )
     if attempts:
         sentence += f", the best of <strong>{attempts:,}</strong> attempts"
     if selected and attempts:
