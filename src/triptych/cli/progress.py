@@ -34,6 +34,7 @@ class RoleActivity:
     """What a role has done since this command began."""
 
     open_calls: int = 0
+    most_open: int = 0
     calls: int = 0
     failed: int = 0
     seconds: float = 0.0
@@ -60,7 +61,9 @@ class Activity:
     def take(self, event: Event) -> None:
         """Count an event."""
         if isinstance(event, CallStarted):
-            self.roles[event.role].open_calls += 1
+            role = self.roles[event.role]
+            role.open_calls += 1
+            role.most_open = max(role.most_open, role.open_calls)
         elif isinstance(event, CallEnded):
             role = self.roles[event.role]
             role.open_calls -= 1
@@ -80,8 +83,11 @@ class Activity:
         return time.monotonic() - self.started
 
     def busy(self, role: RoleName) -> float:
-        """Share of all workers' time that went to this role."""
-        return self.roles[role].seconds / max(self.elapsed * self.workers, 1e-9)
+        """Share of the time of all places where this role's calls can run."""
+        part = getattr(self.plan.recipe, role, None)
+        did = self.roles[role]
+        places = (part.workers if part is not None else None) or max(self.workers, did.most_open)
+        return did.seconds / max(self.elapsed * places, 1e-9)
 
     def accepted_per_hour(self, view: RunView) -> float:
         """Selected triplets an hour, by this command."""
@@ -181,14 +187,14 @@ class Board:
 
     def __init__(self, activity: Activity, console: Console) -> None:
         self._activity = activity
-        self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._console = Console(stderr=console.stderr, highlight=False, width=console.width)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._shown = 0.0
 
     def __call__(self, event: Event) -> None:  # noqa: D102  (as Display says)
         self._activity.take(event)
         if isinstance(event, Notice):
-            self._console.print(event.text, style="yellow")
+            self._console.print(event.text, style="yellow", soft_wrap=True)
         now = time.monotonic()
         if now - self._shown >= _BOARD_EVERY:
             self._shown = now
