@@ -155,7 +155,7 @@ def test_the_large_view_opens_walks_compares_and_closes(page: Any, run_folder: P
     address = page.url
     page.keyboard.press("Escape")
     assert not viewer.evaluate("dialog => dialog.open")
-    assert state(page) == ""
+    assert state(page) == "#sort=mined"
     page.goto("about:blank")
     page.goto(address)
     assert page.locator("#viewer .instruction").inner_text() == HOSTILE

@@ -117,9 +117,9 @@ def test_lineage_is_kept(tmp_path: Path) -> None:
 def test_composites_need_inverses(tmp_path: Path) -> None:
     from triptych.recipe import dump_recipe
 
-    text = dump_recipe(recipe()) + "multiply: {composites_per_source: 2}\n"
+    sets = ["multiply.composites_per_source=2"]
     with pytest.raises(RecipeError, match=r"needs multiply\.inverse"):
-        parse_recipe(text, origin="recipe", base=tmp_path)
+        parse_recipe(dump_recipe(recipe()), sets, origin="recipe", base=tmp_path)
 
 
 @pytest.mark.parametrize(
