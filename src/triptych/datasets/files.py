@@ -28,6 +28,7 @@ class Files:
         self.written: set[Path] = set()
         self.images: set[str] = set()
         self.image_bytes = 0
+        self._folders: set[Path] = set()
 
     def below(self, folder: str) -> Files:
         """The same export, from a folder inside it."""
@@ -38,7 +39,9 @@ class Files:
     def new(self, name: str) -> Path:
         """Where to write the file of this name (relative, with slashes), which now belongs to the export."""
         path = self.part / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent not in self._folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(path.parent)
         self.written.add(path)
         return path
 
@@ -47,10 +50,10 @@ class Files:
         with self.new(name).open("wb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)
 
-    def count(self, image: str, data: bytes) -> None:
-        """An image was written as part of a file."""
+    def count(self, image: str, size: int) -> None:
+        """So many bytes of a file are this image."""
         self.images.add(image)
-        self.image_bytes += len(data)
+        self.image_bytes += size
 
     def copy_images(self, copies: Mapping[str, Sequence[str]], images: Images) -> None:
         """Write every image under all its names. What an interrupted export left there is made use of.
@@ -58,9 +61,7 @@ class Files:
         That the originals are whole is left to the check of what was written, which knows their hashes.
         """
         for name in (name for names in copies.values() for name in names):
-            self.written.add(self.part / name)
-        for folder in {path.parent for path in self.written}:
-            folder.mkdir(parents=True, exist_ok=True)
+            self.new(name)
 
         def copy(batch: Sequence[tuple[str, Sequence[str]]]) -> int:
             size = 0

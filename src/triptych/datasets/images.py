@@ -72,3 +72,17 @@ def pieces(images: Images, image: str, original: memoryview) -> list[memoryview]
     if isinstance(images, MarkedImages):
         return [original] if image in images.photographs else marked_pieces(original)
     return [original]
+
+
+def read_pieces(images: Images, image: str) -> list[memoryview]:
+    """What to publish of an image, in pieces. That it is whole is left to the check of what is written."""
+    path = images.path(image)
+    try:
+        return pieces(images, image, memoryview(path.read_bytes()))
+    except FileNotFoundError:
+        raise MissingImage(image, f"{path} has gone: `triptych mine` makes it again") from None
+
+
+def read_published(images: Images, image: str) -> bytes:
+    """As `read_pieces`, in one."""
+    return b"".join(read_pieces(images, image))

@@ -12,7 +12,7 @@ import orjson
 
 from triptych.datasets.dataset import DataSet, paraphrases_of
 from triptych.datasets.files import Files, loaded_ahead
-from triptych.datasets.images import Images
+from triptych.datasets.images import Images, read_published
 from triptych.datasets.layout import Found, Layout
 from triptych.datasets.parquet import ShardWriter, need_pyarrow, read_rows
 from triptych.mining.select import Triplet
@@ -28,7 +28,10 @@ _COLUMNS = {
 
 def _write(data: DataSet, files: Files, images: Images) -> None:
     def load(triplet: Triplet) -> tuple[Triplet, list[bytes]]:
-        return triplet, [images.get(triplet.source_image), images.get(triplet.edited_image)]
+        return triplet, [
+            read_published(images, triplet.source_image),
+            read_published(images, triplet.edited_image),
+        ]
 
     with ShardWriter(files, "parquet/data", _COLUMNS) as shards:
         for triplet, pictures in loaded_ahead(data.triplets, load):
@@ -40,7 +43,7 @@ def _write(data: DataSet, files: Files, images: Images) -> None:
                 "kind": triplet.kind,
             }
             for image, picture in zip((triplet.source_image, triplet.edited_image), pictures, strict=True):
-                files.count(image, picture)
+                files.count(image, len(picture))
             shards.add(row, sum(map(len, pictures)))
     info = {str(files.home / name): {"num_row_groups": groups} for name, groups in shards.shards}
     files.write("parquet_info.json", orjson.dumps(info, option=orjson.OPT_INDENT_2) + b"\n")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from triptych.datasets.dataset import DataSet
 from triptych.datasets.files import Files, loaded_ahead
-from triptych.datasets.images import Images
+from triptych.datasets.images import Images, read_published
 from triptych.datasets.layout import Found, Layout
 from triptych.datasets.parquet import ShardWriter, need_pyarrow, read_rows
 from triptych.datasets.preferences import Preference, explained, preference_rows, preferences_of
@@ -28,12 +28,12 @@ _COLUMNS = {
 
 def _write(data: DataSet, files: Files, images: Images) -> None:
     def load(one: Preference) -> tuple[Preference, list[bytes]]:
-        return one, [images.get(image) for image in one.images]
+        return one, [read_published(images, image) for image in one.images]
 
     with ShardWriter(files, "data", _COLUMNS) as shards:
         for one, pictures in loaded_ahead(preferences_of(data), load):
             for image, picture in zip(one.images, pictures, strict=True):
-                files.count(image, picture)
+                files.count(image, len(picture))
             row = {
                 **dict(zip(_PICTURES, pictures, strict=True)),
                 "label_0": 1.0 if one.chosen_is_left else 0.0,

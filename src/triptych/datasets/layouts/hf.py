@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from triptych.datasets.dataset import DataSet
 from triptych.datasets.files import Files, loaded_ahead
-from triptych.datasets.images import Images
+from triptych.datasets.images import Images, read_published
 from triptych.datasets.layout import Found, Layout
 from triptych.datasets.parquet import ShardWriter, need_pyarrow, read_rows
 from triptych.datasets.rows import described, lineage
@@ -39,7 +39,11 @@ _NOT_TEXT = {
 
 def _write(data: DataSet, files: Files, images: Images) -> None:
     def load(triplet: Triplet) -> tuple[Triplet, bytes, bytes]:
-        return triplet, images.get(triplet.source_image), images.get(triplet.edited_image)
+        return (
+            triplet,
+            read_published(images, triplet.source_image),
+            read_published(images, triplet.edited_image),
+        )
 
     with ShardWriter(files, "data", _COLUMNS) as shards:
         for triplet, source, edited in loaded_ahead(data.triplets, load):
@@ -50,8 +54,8 @@ def _write(data: DataSet, files: Files, images: Images) -> None:
                 "width": triplet.width,
                 "height": triplet.height,
             }
-            files.count(triplet.source_image, source)
-            files.count(triplet.edited_image, edited)
+            files.count(triplet.source_image, len(source))
+            files.count(triplet.edited_image, len(edited))
             shards.add(row, len(source) + len(edited))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from triptych.datasets.dataset import DataSet
 from triptych.datasets.files import Files, loaded_ahead
-from triptych.datasets.images import Images
+from triptych.datasets.images import Images, read_published
 from triptych.datasets.layout import Found, Layout
 from triptych.datasets.parquet import ShardWriter, need_pyarrow, read_rows
 from triptych.datasets.preferences import Preference, explained, preference_rows, preferences_of
@@ -48,7 +48,7 @@ def _write(data: DataSet, files: Files, images: Images) -> None:
     }
 
     def load(one: Preference) -> tuple[Preference, list[bytes]]:
-        return one, [images.get(image) for image in one.images]
+        return one, [read_published(images, image) for image in one.images]
 
     with ShardWriter(files, "data", _COLUMNS) as shards:
         for one, pictures in loaded_ahead(preferences_of(data), load):
@@ -63,7 +63,7 @@ def _write(data: DataSet, files: Files, images: Images) -> None:
             names = ("source_img", "left_output_image", "right_output_image")
             for name, image, picture in zip(names, one.images, pictures, strict=True):
                 row[name] = {"bytes": picture, "path": images.path(image).name}
-                files.count(image, picture)
+                files.count(image, len(picture))
             shards.add(row, sum(map(len, pictures)))
 
 

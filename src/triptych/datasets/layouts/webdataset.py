@@ -10,7 +10,7 @@ import orjson
 
 from triptych.datasets.dataset import DataSet
 from triptych.datasets.files import Files, loaded_ahead
-from triptych.datasets.images import Images
+from triptych.datasets.images import Images, read_pieces
 from triptych.datasets.layout import Found, Layout
 from triptych.datasets.rows import described
 from triptych.mining.select import Triplet
@@ -18,13 +18,17 @@ from triptych.mining.select import Triplet
 _BYTES_A_SHARD = 500_000_000
 _BLOCK = tarfile.BLOCKSIZE
 
+Pieces = list[memoryview]
+
 
 def _write(data: DataSet, files: Files, images: Images) -> None:
-    def load(triplet: Triplet) -> tuple[Triplet, list[tuple[str, bytes]]]:
+    def load(triplet: Triplet) -> tuple[Triplet, list[tuple[str, Pieces]]]:
         sides = (("source", triplet.source_image), ("edited", triplet.edited_image))
-        members = [(f"{side}{images.path(image).suffix}", images.get(image)) for side, image in sides]
+        members = [
+            (f"{side}{images.path(image).suffix}", read_pieces(images, image)) for side, image in sides
+        ]
         row = {**described(triplet), "width": triplet.width, "height": triplet.height}
-        return triplet, [*members, ("json", orjson.dumps(row))]
+        return triplet, [*members, ("json", [memoryview(orjson.dumps(row))])]
 
     shard: BinaryIO | None = None
     number = written = 0
@@ -38,8 +42,10 @@ def _write(data: DataSet, files: Files, images: Images) -> None:
                 number, written = number + 1, 0
             for name, content in members:
                 written += _add(shard, f"{triplet.id}.{name}", content)
-            files.count(triplet.source_image, members[0][1])
-            files.count(triplet.edited_image, members[1][1])
+            for image, (_, content) in zip(
+                (triplet.source_image, triplet.edited_image), members, strict=False
+            ):
+                files.count(image, sum(map(len, content)))
     finally:
         if shard is not None:
             _finish(shard)
@@ -50,14 +56,14 @@ def _finish(shard: BinaryIO) -> None:
         shard.write(bytes(2 * _BLOCK))
 
 
-def _add(shard: BinaryIO, name: str, content: bytes) -> int:
+def _add(shard: BinaryIO, name: str, content: Pieces) -> int:
     """Append a member, with nothing in its header that depends on when or by whom it was written."""
     member = tarfile.TarInfo(name)
-    member.size = len(content)
+    member.size = sum(map(len, content))
     header = member.tobuf(tarfile.USTAR_FORMAT)
-    padding = bytes(-len(content) % _BLOCK)
-    shard.writelines((header, content, padding))
-    return len(header) + len(content) + len(padding)
+    padding = bytes(-member.size % _BLOCK)
+    shard.writelines((header, *content, padding))
+    return len(header) + member.size + len(padding)
 
 
 def _read(files: Files) -> Iterator[Found]:
