@@ -5,16 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: mine dev test test-slow lint types layers unit bench agreement lock clean
+LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
+
+.PHONY: mine dev test test-slow lint types layers unit bench agreement lock clean clean-runs
 
 mine: $(VENV)/core.stamp
 	$(BIN)/triptych mine recipes/quickstart.yaml
 
-$(VENV)/core.stamp: requirements/core.txt pyproject.toml
+$(VENV)/core.stamp: requirements/core.txt requirements/build.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "triptych needs Python 3.11 or newer: make mine PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --requirement requirements/core.txt
-	$(PIP) install --no-deps --editable .
+	$(PIP) install --requirement requirements/core.txt --requirement requirements/build.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp requirements/dev.txt scripts/system_parts.sh
@@ -54,8 +56,13 @@ agreement: dev
 
 # Refresh the locked versions (needs the network).
 lock: dev
-	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade --output-file requirements/core.txt pyproject.toml
-	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade --extra dev --constraint requirements/core.txt --output-file requirements/dev.txt pyproject.toml
+	$(LOCK) --output-file requirements/core.txt pyproject.toml
+	$(LOCK) --extra dev --constraint requirements/core.txt --output-file requirements/dev.txt pyproject.toml
+	$(LOCK) --all-build-deps --only-build-deps --constraint requirements/dev.txt --output-file requirements/build.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) runs build dist
+	rm -rf $(VENV) build dist
+
+# Runs may have cost hours: they go only when asked for by name.
+clean-runs:
+	rm -rf runs
