@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
 
-.PHONY: mine dev test test-slow lint types layers unit bench agreement lock clean clean-runs
+.PHONY: mine dev test test-slow lint types layers unit bench agreement figures lock clean clean-runs clean-runs
 
 mine: $(VENV)/core.stamp
 	$(BIN)/triptych mine recipes/quickstart.yaml
@@ -53,6 +53,10 @@ RATINGS ?= ../shared/data/ratings/imagenhub.jsonl
 
 agreement: dev
 	$(BIN)/python benchmarks/agreement_page.py $(RATINGS)
+
+# Rewrites docs/quickstart.md and the picture in the README from runs/quickstart.
+figures: dev mine
+	$(BIN)/python scripts/quickstart_page.py runs/quickstart
 
 # Refresh the locked versions (needs the network).
 lock: dev

@@ -96,7 +96,7 @@ def _plain(width: int, height: int, patched: bool) -> bytes:
 
 
 def _signed(jpeg: bytes, text: str) -> Picture:
-    """The same picture in a file of its own: the text goes into a comment segment after the JPEG's first marker."""
+    """The same picture in a file of its own: the text goes into a comment segment behind the first marker."""
     comment = text.encode()
     return Picture.from_encoded(
         jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]

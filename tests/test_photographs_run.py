@@ -21,7 +21,13 @@ CATEGORIES = {"style", "degrade", "color_correction", "weather"}
 def mine(out: Path, folder: Path, *sets: str) -> None:
     words = [
         word
-        for key in (f"photographs.folder={folder}", "megapixels=0.1", "edits_per_scene=2", "attempts=1", *sets)
+        for key in (
+            f"photographs.folder={folder}",
+            "megapixels=0.1",
+            "edits_per_scene=2",
+            "attempts=1",
+            *sets,
+        )
         for word in ("--set", key)
     ]
     command = [sys.executable, "-m", "triptych.cli.main", "mine", "recipes/photos.yaml", "--out", str(out)]

@@ -99,7 +99,7 @@ def test_judges_answer_the_same_without_the_world_store(run: Path, tmp_path: Pat
 
 
 def test_nothing_the_judges_see_names_the_truth(run: Path) -> None:
-    """No flaw, strength or scene graph in the ledger or in a picture's bytes; only the world store has them."""
+    """No flaw, strength or scene graph in the ledger or in a picture's bytes: only in the world store."""
     from triptych.backends.studio.truth import LOSSES
 
     ledger = (run / "ledger.sqlite").read_bytes()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from tests.datasets.made import picture
 from triptych.datasets.marking import DIGITAL_SOURCE_TYPE, is_image, is_marked, marked
@@ -53,6 +53,19 @@ def test_the_original_is_known_under_the_mark(image_format: ImageFormat) -> None
 def test_one_mark_is_enough(image_format: ImageFormat) -> None:
     data = marked(picture(6, image_format=image_format))
     assert marked(data) == data
+
+
+def test_xmp_of_other_hands_is_left_alone() -> None:
+    for kind in ("JPEG", "PNG"):
+        out = io.BytesIO()
+        image = Image.new("RGB", (20, 20), "red")
+        if kind == "JPEG":
+            image.save(out, kind, exif=Image.Exif(), comment=b"hello", xmp=b"<x:xmpmeta/>")
+        else:
+            info = PngImagePlugin.PngInfo()
+            info.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta/>")
+            image.save(out, kind, pnginfo=info)
+        assert marked(out.getvalue()) == out.getvalue()
 
 
 def test_the_mark_stands_behind_jfif() -> None:

@@ -56,7 +56,7 @@ class Activity:
         self.failures: Counter[str] = Counter()
         self.started = time.monotonic()
         self._settled_before = self._settled()
-        self._selected_before = len(self.view().triplets)
+        self._selected_before = len(self.view().selected)
 
     def take(self, event: Event) -> None:
         """Count an event."""
@@ -91,7 +91,7 @@ class Activity:
 
     def accepted_per_hour(self, view: RunView) -> float:
         """Selected triplets an hour, by this command."""
-        return (len(view.triplets) - self._selected_before) * 3600 / max(self.elapsed, 1e-9)
+        return (len(view.selected) - self._selected_before) * 3600 / max(self.elapsed, 1e-9)
 
     def seconds_left(self) -> float | None:
         """At the pace so far; None until some scenes are through."""
@@ -210,7 +210,7 @@ class Board:
     def _board(self) -> RenderableType:
         activity, view = self._activity, self._activity.view()
         head = Text.assemble(
-            (f"{len(view.triplets)} selected", "bold green"),
+            (f"{len(view.selected)} selected, {len(view.triplets)} kept", "bold green"),
             f" · {activity.accepted_per_hour(view):,.0f} an hour · ",
             f"{_clock(activity.elapsed)} so far · ",
             f"about {_clock(left)} left" if (left := activity.seconds_left()) is not None else "…",
@@ -252,7 +252,7 @@ class PlainLines:
             left = self._activity.seconds_left()
             self._console.print(
                 f"{_clock(self._activity.elapsed)}  {view.funnel['sources']} sources, "
-                f"{view.funnel['attempts']} attempts, {len(view.triplets)} selected"
+                f"{view.funnel['attempts']} attempts, {len(view.selected)} selected"
                 f" ({self._activity.accepted_per_hour(view):,.0f} an hour)"
                 + (f", about {_clock(left)} left" if left is not None else "")
             )

@@ -147,7 +147,7 @@ def usable_cores() -> int:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back: a worker born here inherits that, and isn't interrupted before it can be deaf to it."""
+    """Hold Ctrl-C back: a worker born here inherits that, and isn't interrupted before it is deaf to it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
