@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import local
 from typing import TypeVar
 
 from triptych.datasets.images import Images, pieces
@@ -65,7 +66,7 @@ class Files:
 
         def copy(batch: Sequence[tuple[str, Sequence[str]]]) -> int:
             size = 0
-            buffer = Buffer()
+            buffer = own_buffer()
             for image, names in batch:
                 published = pieces(images, image, buffer.read(images.path(image)))
                 for name in names:
@@ -91,6 +92,17 @@ def loaded_ahead(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+_of_thread = local()
+
+
+def own_buffer() -> Buffer:
+    """A buffer that no other thread uses."""
+    if not hasattr(_of_thread, "buffer"):
+        _of_thread.buffer = Buffer()
+    buffer: Buffer = _of_thread.buffer
+    return buffer
 
 
 class Buffer:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from triptych.datasets.card import write_card
 from triptych.datasets.dataset import DataSet, ExportReport, hash_of, in_order
-from triptych.datasets.files import Buffer, Files, loaded_ahead
+from triptych.datasets.files import Buffer, Files, loaded_ahead, own_buffer
 from triptych.datasets.images import Images
 from triptych.datasets.marking import is_image
 from triptych.datasets.rows import json_lines, lineage, manifest
@@ -132,7 +132,7 @@ def _check(expected: Iterable[Row], found: Iterable[Found], images: Images) -> N
     right: set[tuple[Path, str]] = set()  # files that were looked at
 
     def check(batch: Sequence[Found]) -> list[tuple[str, str]]:
-        buffer = Buffer()
+        buffer = own_buffer()
         return [
             (sample.id, problem)
             for sample in batch

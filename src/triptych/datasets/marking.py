@@ -26,13 +26,15 @@ _JFIF = b"\xff\xe0"
 _XMP_NAME = b"http://ns.adobe.com/xap/1.0/\x00"
 _JPEG_MARK = b"\xff\xe1" + (2 + len(_XMP_NAME) + len(_PACKET)).to_bytes(2, "big") + _XMP_NAME + _PACKET
 
+_METADATA = frozenset((*range(0xE0, 0xF0), 0xFE))  # APPn and comments
+
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER_END = 33  # signature, and IHDR, which is always first and 25 bytes long
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _PNG_BODY = b"iTXt" + _XMP_KEYWORD + b"\x00" * 5 + _PACKET
 _PNG_MARK = (len(_PNG_BODY) - 4).to_bytes(4, "big") + _PNG_BODY + zlib.crc32(_PNG_BODY).to_bytes(4, "big")
 
-_HEADERS_LENGTH = 65_536  # where metadata of other hands would be
+_PNG_HEADERS_LENGTH = 65_536  # where metadata of other hands would be
 
 
 def marked(data: bytes) -> bytes:
@@ -44,8 +46,10 @@ def marked(data: bytes) -> bytes:
 def marked_pieces(data: memoryview) -> list[memoryview]:
     """As `marked`, in pieces to be written one after the other."""
     mark, place = _mark_of(data)
-    head = bytes(data[:_HEADERS_LENGTH])
-    if mark is None or _XMP_NAME in head or _XMP_KEYWORD in head:
+    if mark is None:
+        return [data]
+    head = bytes(data[: _headers_end(data)])
+    if _XMP_NAME in head or _XMP_KEYWORD in head:
         return [data]
     return [data[:place], memoryview(mark), data[place:]]
 
@@ -65,6 +69,16 @@ def is_image(data: bytes | memoryview, name: str) -> bool:
         if hash_bytes(view[:place], view[place + len(mark) :]) == name:
             return True
     return hash_bytes(view) == name
+
+
+def _headers_end(data: memoryview) -> int:
+    """Where the metadata before the picture ends: in JPEG at the first segment that is no APPn or comment."""
+    if data[:2] != _JPEG_START:
+        return _PNG_HEADERS_LENGTH
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] in _METADATA:
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return place
 
 
 def _mark_of(data: bytes | memoryview) -> tuple[bytes | None, int]:
