@@ -3,8 +3,8 @@
     python benchmarks/loop.py [--json] [--attempts 2500] [--pairs 60] [--skip-studio]
 
 `wall_over_ideal`       wall time of the whole of `mine` (a new run folder, scenes written, painted, screened,
-                        every attempt edited, filtered, validated, the last lanes running dry) over editor calls
-                        × latency ÷ editor slots: as if the editor were never idle from first to last
+                        every attempt edited, filtered, validated, the last lanes running dry) over editor
+                        calls × latency ÷ editor slots: as if the editor were never idle from first to last
 `cpu_ms_per_attempt`    processor time of the whole process meanwhile, all threads, over editor calls: each is
                         three calls, their facts, one tiny plain JPEG stored, decoded and checked
 `pixels_over_codec_floor`  processor time of an attempt's pixel work at 1024², 0.63 MB (read, encode, store,

@@ -50,9 +50,9 @@ def page(told: dict[str, Any]) -> str:
 
 What `recipes/quickstart.yaml` comes to on the embedded studio, beside the studio's own truth. Written by
 `make figures` from `triptych status runs/quickstart --truth --json`, on Python
-{platform.python_version()}, {platform.machine()}. "Really good" is above 4.0 on both true axes; {share(truth["base_rate"])} of all attempts
-are. Intervals are Wilson's at 95 %. A judge of three global pixel statistics reaches AUC
-{truth["three_statistics_auc"]}.
+{platform.python_version()}, {platform.machine()}. "Really good" is above 4.0 on both true axes:
+{share(truth["base_rate"])} of all attempts are. Intervals are Wilson's at 95 %. A judge of three global pixel
+statistics reaches AUC {truth["three_statistics_auc"]}.
 
 ## Funnel
 

@@ -113,6 +113,14 @@ def test_rejections_come_with_examples_of_their_reason(tmp_path: Path, images: I
     assert {pair["judge"] for pair in reasons["dust"]["pairs"]} == {"soft_filter"}
 
 
+def test_a_run_without_a_triplet_says_why(tmp_path: Path, images: ImageStore) -> None:
+    write_gallery(tmp_path / "report.html", gallery_of(images, []))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "nothing came as far as “selected triplets”, most was stopped by “doesn't do what was asked”" in (
+        text.replace("&#x27;", "'")
+    )
+
+
 def test_a_limit_cuts_and_says_so_and_repeats(tmp_path: Path, images: ImageStore) -> None:
     made = triplets(12, images)
     for name in ("report.html", "again.html"):

@@ -75,6 +75,7 @@ def write_report(run: Run, command: str) -> None:
         failures(run.ledger),
         images=run.images,
         command=command,
+        slots=run.slots,
     )
     write_gallery(run.folder.report, data)
 

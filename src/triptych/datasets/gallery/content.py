@@ -11,10 +11,11 @@ from typing import Literal
 from triptych.datasets.dataset import style_of, thresholds
 from triptych.ledger.images import ImageStore
 from triptych.ledger.queries import RoleCost
+from triptych.mining.schedule import Slot
 from triptych.mining.select import RejectedPair, RunView, Triplet
 from triptych.mining.state import Plan
 from triptych.records import RoleName
-from triptych.validator.rule import Scores
+from triptych.validator.rule import Rejected, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,13 @@ def gallery_data(
     *,
     images: ImageStore,
     command: str,
+    slots: Iterable[Slot] = (),
     limit: int = 400,
     examples: int = 6,
 ) -> GalleryData:
     """The gallery of a run: at most `limit` triplets, and `examples` rejected pairs for each reason.
 
+    `slots`: the run's scenes, for examples of sources that the screen stopped.
     What is shown of a larger run is drawn without regard to scores, and the same each time.
     """
     shown = {triplet.id for triplet in nsmallest(limit, view.triplets, key=lambda triplet: triplet.id)}
@@ -80,7 +83,7 @@ def gallery_data(
         triplets=[_selected(triplet) for triplet in view.triplets if triplet.id in shown],
         triplets_total=len(view.triplets),
         rejections=dict(sorted(view.rejections.items(), key=lambda item: (-item[1], item[0]))),
-        rejected=_examples(rejected, examples),
+        rejected=_examples(rejected, examples) | _screened_out(plan, slots, examples),
         failures=dict(failures),
         costs=dict[str, RoleCost](costs.items()),
         thresholds=thresholds(plan.recipe.rule),
@@ -91,10 +94,36 @@ def _examples(rejected: Iterable[RejectedPair], count: int) -> dict[str, list[Ga
     """A few pairs of each reason, spread over the run: hashes are as good as chance, and repeat."""
     kept: dict[str, list[RejectedPair]] = defaultdict(list)
     for pair in rejected:
-        kept[pair.reason].append(pair)
-        if len(kept[pair.reason]) > 20 * count:
-            kept[pair.reason] = _spread(kept[pair.reason], count)
+        reason = pair.reason if pair.kind == "forward" else f"{pair.kind}_{pair.reason}"
+        kept[reason].append(pair)
+        if len(kept[reason]) > 20 * count:
+            kept[reason] = _spread(kept[reason], count)
     return {reason: [_stopped(pair) for pair in _spread(kept[reason], count)] for reason in sorted(kept)}
+
+
+def _screened_out(plan: Plan, slots: Iterable[Slot], count: int) -> dict[str, list[GalleryPair]]:
+    """A few sources of each reason, as pairs without an edit."""
+    kept: dict[str, list[GalleryPair]] = defaultdict(list)
+    for slot in slots:
+        for state in slot.state.sources if slot.state else ():
+            assert slot.state is not None  # noqa: S101  (the loop is over its sources)
+            scene, source = slot.state.scene, state.source
+            decision = state.decision(plan, scene)
+            if isinstance(decision, Rejected) and source is not None:
+                kept[decision.reason].append(
+                    GalleryPair(
+                        id=source.id,
+                        source_image=source.image,
+                        edited_image=source.image,
+                        instruction=scene.prompt or "",
+                        category="source",
+                        style=style_of(scene),
+                        kind="source",
+                        width=source.width,
+                        height=source.height,
+                    )
+                )
+    return {reason: nsmallest(count, pairs, key=lambda pair: pair.id) for reason, pairs in kept.items()}
 
 
 def _spread(pairs: list[RejectedPair], count: int) -> list[RejectedPair]:

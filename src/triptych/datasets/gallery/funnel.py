@@ -42,6 +42,11 @@ def rate(funnel: Mapping[str, int], stage: str) -> str:
     return f"{ratio:.3g} {words}" if words.startswith("per ") else f"{ratio:.1%} {words}".replace("%", " %")
 
 
+def stage_in_words(stage: str) -> str:
+    """A stage as the page calls it."""
+    return _wording(stage)[0]
+
+
 def _row(number: int, stage: str, funnel: Mapping[str, int], largest: int) -> str:
     name, before, words = _wording(stage)
     top, count = number * _ROW, funnel[stage]

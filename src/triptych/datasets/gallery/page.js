@@ -298,6 +298,7 @@ function apply() {
   $(".found [role=status]").textContent = shown === all ? `${number(all)} triplets` : `${number(shown)} of ${number(all)} triplets`;
   $(".found button").hidden = filters().toString() === "";
   $(".nothing").hidden = shown > 0;
+  if (!all) $(".nothing").textContent = "This run has no triplets; below is what was rejected, and why.";
   const categories = counted("category"), styles = counted("style");
   for (const chip of $(".chips").children) {
     const { category } = chip.dataset;

@@ -15,7 +15,7 @@ from string import Template
 import orjson
 
 from triptych.datasets.gallery.content import GalleryData, GalleryPair
-from triptych.datasets.gallery.funnel import funnel_svg
+from triptych.datasets.gallery.funnel import funnel_svg, stage_in_words
 from triptych.datasets.gallery.thumbnails import thumbnail
 from triptych.errors import MissingImage, PictureError, WorkFailed
 from triptych.ledger.images import ImageStore
@@ -68,6 +68,10 @@ def write_gallery(path: Path, data: GalleryData) -> None:
 
 def reason_in_words(reason: str) -> str:
     """A reason as the page words it."""
+    for kind in ("inverse", "composite"):
+        if reason.startswith(f"{kind}_"):
+            told = reason_in_words(reason.removeprefix(f"{kind}_"))
+            return f"{kind.capitalize()}: {told[0].lower()}{told[1:]}"
     if "unscored_" in reason:
         judge, _, why = reason.partition("unscored_")
         return f"{judge.replace('_', ' ') or 'validator '}gave no score: {why.replace('_', ' ')}".capitalize()
@@ -90,14 +94,26 @@ def _summary(data: GalleryData) -> str:
         sentence = (
             f"<strong>{data.triplets_total:,}</strong> triplets from <strong>{selected:,}</strong> selected"
         )
-    if attempts:
-        sentence += f", the best of <strong>{attempts:,}</strong> attempts"
     if selected and attempts:
+        sentence += f", the best of <strong>{attempts:,}</strong> attempts"
         sentence += f": one for every {attempts / selected:.1f}"
     if len(data.triplets) < data.triplets_total:
         shown = f"{len(data.triplets):,} of {data.triplets_total:,}"
         sentence += f". This page shows {shown}, drawn without regard to their scores"
+    if not selected:
+        sentence += f": {_why_none(data)}"
     return sentence + "."
+
+
+def _why_none(data: GalleryData) -> str:
+    """Where the funnel ran dry, and what stopped most."""
+    dry = next((stage for stage, count in data.funnel.items() if not count), "selected")
+    most = max(data.rejections, key=lambda reason: data.rejections[reason], default=None)
+    told = f"nothing came as far as “{stage_in_words(dry).lower()}”"
+    if most is not None:
+        words = reason_in_words(most)
+        told += f", most was stopped by “{escape(words[0].lower() + words[1:])}”"
+    return told
 
 
 def _cost(cost: RoleCost) -> str:
