@@ -118,7 +118,7 @@ def _screened_out(plan: Plan, slots: Iterable[Slot], count: int) -> dict[str, li
                         instruction=scene.prompt or "",
                         category="source",
                         style=style_of(scene),
-                        kind="source",
+                        kind="",
                         width=source.width,
                         height=source.height,
                     )
