@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.cli.conftest import environment
 from triptych.ledger.run import RunFolder
 from triptych.records import Call
 
@@ -38,7 +39,7 @@ def _data_set(out: Path) -> str:
         f"{out}-export",
         "--json",
     ]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(command, check=True, capture_output=True, text=True, env=environment()).stdout
     return str(json.loads(told)["dataset_hash"])
 
 
@@ -54,7 +55,11 @@ def _mine_until_killed(out: Path, more_calls: int, jitter: float) -> bool:
     """Mine, and kill after so many more calls; whether it was still running then."""
     begun = _calls(out)
     process = subprocess.Popen(
-        _command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        _command(out),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=environment(),
     )
     until = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < until and _calls(out) < begun + more_calls:
@@ -68,7 +73,7 @@ def _mine_until_killed(out: Path, more_calls: int, jitter: float) -> bool:
 
 
 def test_killed_at_random_moments_and_resumed(tmp_path: Path) -> None:
-    subprocess.run(_command(tmp_path / "calm"), check=True, capture_output=True)
+    subprocess.run(_command(tmp_path / "calm"), check=True, capture_output=True, env=environment())
     total = _calls(tmp_path / "calm")
     chance = random.Random(20)
     killed = 0
@@ -78,7 +83,7 @@ def test_killed_at_random_moments_and_resumed(tmp_path: Path) -> None:
             tmp_path / "killed", chance.randint(0, max(1, 2 * total // KILLS)), chance.uniform(0, 0.05)
         )
     assert killed >= KILLS // 2
-    subprocess.run(_command(tmp_path / "killed"), check=True, capture_output=True)
+    subprocess.run(_command(tmp_path / "killed"), check=True, capture_output=True, env=environment())
 
     assert _data_set(tmp_path / "killed") == _data_set(tmp_path / "calm")
     with RunFolder(tmp_path / "killed").open_ledger(read_only=True) as ledger:
@@ -86,4 +91,4 @@ def test_killed_at_random_moments_and_resumed(tmp_path: Path) -> None:
     assert set(made.values()) == {1}
     assert sum(made.values()) == total
     verify = [sys.executable, "-m", "triptych.cli.main", "verify", str(tmp_path / "killed")]
-    assert subprocess.run(verify, check=False).returncode == 0
+    assert subprocess.run(verify, check=False, env=environment()).returncode == 0

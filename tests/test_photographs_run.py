@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.cli.conftest import environment
 from triptych.runs import open_run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -31,8 +33,23 @@ def mine(out: Path, folder: Path, *sets: str) -> None:
         for word in ("--set", key)
     ]
     command = [sys.executable, "-m", "triptych.cli.main", "mine", "recipes/photos.yaml", "--out", str(out)]
-    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    done = subprocess.run(
+        [*command, *words], capture_output=True, text=True, check=False, cwd=REPOSITORY, env=environment()
+    )
     assert done.returncode == 0, done.stderr
+
+
+# EXIF orientation → how a camera that says so has stored an upright picture.
+AS_STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda upright: upright,
+    2: np.fliplr,
+    3: lambda upright: np.rot90(upright, 2),
+    4: np.flipud,
+    5: lambda upright: upright.transpose(1, 0, 2),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: np.rot90(upright, 2).transpose(1, 0, 2),
+    8: lambda upright: np.rot90(upright, -1),
+}
 
 
 def made_photographs(folder: Path) -> Path:
@@ -41,17 +58,14 @@ def made_photographs(folder: Path) -> Path:
     upright = np.zeros((90, 120, 3), np.uint8)
     upright[:45] = (200, 30, 30)
     upright[45:] = (30, 30, 200)
-    upright[:, :10] += np.random.default_rng(0).integers(0, 40, (90, 10, 3), dtype=np.uint8)
-    inverse = {
-        1: lambda a: a,
-        3: lambda a: np.rot90(a, 2),
-        6: lambda a: np.rot90(a, 1),
-        8: lambda a: np.rot90(a, -1),
-    }
-    for orientation, turn in inverse.items():
+    upright[:, :40, 1] = 150  # green at the left: a mirrored picture shows it at the right
+    for orientation, tip in AS_STORED.items():
         exif = Image.Exif()
         exif[0x0112] = orientation
-        turned = Image.fromarray(np.ascontiguousarray(turn(upright)))
+        noise = np.random.default_rng(orientation).integers(0, 40, (90, 10, 3), dtype=np.uint8)
+        each = upright.copy()
+        each[:, -10:] += noise  # eight pictures, not one eight times
+        turned = Image.fromarray(np.ascontiguousarray(tip(each)))
         turned.save(folder / f"turned_{orientation}.jpg", exif=exif, quality=95)
     Image.fromarray(upright).save(folder / "plain.png")
     Image.fromarray(upright).save(folder / "plain.webp", lossless=True)
@@ -71,9 +85,10 @@ def test_made_photographs_come_out_upright_and_are_edited(tmp_path: Path) -> Non
             (source,) = slot.state.sources
             assert source.source is not None
             pixels = np.asarray(Image.open(run.images.path(source.source.image)))
-            height = pixels.shape[0]
+            height, width = pixels.shape[:2]
             assert pixels[: height // 3, :, 0].mean() > 150  # red above
             assert pixels[-height // 3 :, :, 2].mean() > 150  # blue below
+            assert pixels[:, : width // 4, 1].mean() > 100 > pixels[:, -width // 4 :, 1].mean()  # green left
         assert sum(slot.spent == "duplicate_scene" for slot in run.slots) == 1
 
 
@@ -108,5 +123,5 @@ def test_the_orientation_set_comes_out_upright_all_of_it(tmp_path: Path) -> None
 def test_status_of_photographs_as_json(tmp_path: Path) -> None:
     mine(tmp_path / "run", made_photographs(tmp_path / "photographs"))
     command = [sys.executable, "-m", "triptych.cli.main", "status", str(tmp_path / "run"), "--json"]
-    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    assert told["funnel"]["scenes"] == told["funnel"]["sources"] == told["funnel"]["screened"] == 5
+    told = json.loads(subprocess.run(command, capture_output=True, check=True, env=environment()).stdout)
+    assert told["funnel"]["scenes"] == told["funnel"]["sources"] == told["funnel"]["screened"] == 9

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import environment
 from triptych.ledger.run import RunFolder
 from triptych.records import Source, Verdict
 from triptych.runs import open_run
@@ -21,7 +22,9 @@ SMALL = ("scenes=6", "megapixels=0.1", "sources_per_scene=2")
 
 def triptych(*arguments: object) -> str:
     command = [sys.executable, "-m", "triptych.cli.main", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=REPOSITORY, env=environment()
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
