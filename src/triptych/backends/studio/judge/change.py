@@ -101,7 +101,8 @@ def _structure(change: Change) -> Features:
     ax, ay = change.source.gradient
     bx, by = change.edited.gradient
     shared = _boxed(ax * bx + ay * by)
-    first, second = _boxed(ax * ax + ay * ay), _boxed(bx * bx + by * by)
+    # A running box sum of float32 squares may end a hair below zero.
+    first, second = (np.maximum(_boxed(x * x + y * y), 0) for x, y in ((ax, ay), (bx, by)))
     agreement = shared / (np.sqrt(first * second) + np.float32(2e-4))
     energy = np.log((np.sqrt(second) + np.float32(0.01)) / (np.sqrt(first) + np.float32(0.01)))
     weight = np.sqrt(first)
