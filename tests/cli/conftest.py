@@ -25,10 +25,16 @@ def environment() -> dict[str, str]:
 def triptych(tmp_path: Path) -> Triptych:
     """Runs the command as a user would, in an empty folder."""
 
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "triptych.cli.main", *map(str, arguments)]
         return subprocess.run(
-            command, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False, timeout=300
+            command,
+            cwd=tmp_path,
+            env=environment() | variables,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=300,
         )
 
     return run

@@ -232,6 +232,7 @@ def test_broken_exif_is_no_obstacle(
     result = triptych("mine", photo_recipe(recipe_file, photographs))
     assert result.returncode == 0, result.stderr
     assert re.search(r"sources +2 ", result.stdout)
+    assert "odd.jpg: broken EXIF: taken as upright" in result.stdout
 
 
 # ---- doctor, status --truth, terminals -------------------------------------------------------------------
@@ -277,3 +278,11 @@ def test_a_terminal_that_knows_only_ascii(recipe_file: Callable[..., Path], tmp_
     )
     assert result.returncode == 0, result.stderr
     assert re.search(r"scenes +3 +#+", result.stdout)
+
+
+def test_a_narrow_terminal_cuts_no_word(triptych: Triptych, recipe_file: Callable[..., Path]) -> None:
+    triptych("mine", recipe_file())
+    narrow = triptych("status", "runs/small", COLUMNS="20").stdout
+    assert "…" not in narrow
+    for words in ("soft filter", "low level", "model-seconds"):
+        assert words in narrow
