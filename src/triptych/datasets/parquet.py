@@ -1,6 +1,6 @@
 """Parquet as the Hugging Face Hub likes it, with the pictures' bytes as they are stored.
 
-Row groups of at most 100 rows and 32 MB (a reader of one picture fetches no more), a page index,
+Row groups of at most 100 rows and 24 MB (a reader of one picture fetches no more), a page index,
 content-defined chunking (a data set published again uploads only what changed), schema metadata under
 `huggingface` (image columns load as `Image`). Pictures are compressed already: their columns aren't.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_A_GROUP = 100
-BYTES_A_GROUP = 32_000_000
+BYTES_A_GROUP = 24_000_000
 BYTES_A_SHARD = 500_000_000
 
 _FEATURES = {"string": "string", "float": "float32", "int": "int64", "double": "float64"}
