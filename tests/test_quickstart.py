@@ -75,7 +75,13 @@ def test_truth_measures_every_gate(run: Path, tmp_path: Path) -> None:
     assert 0.2 < truth["base_rate"] < 0.6
     assert truth["by_flaw"]
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    derived = [row for row in rows if row["kind"] != "forward"]
+    rows = [row for row in rows if row["kind"] == "forward"]
     assert len(rows) == told["funnel"]["attempts"]
+    assert sum(row["selected"] for row in derived) == sum(
+        told["kinds"][kind]["kept"] for kind in ("inverse", "composite")
+    )
+    assert {"dropped", "trivial_successes_caught", "good_lost"} <= set(told["backward_filter"])
     wanted = {"id", "kind", "category", "verdicts", "selected", "true_adherence", "true_aesthetics", "flaws"}
     assert set(rows[0]) == wanted
     assert sum(row["selected"] for row in rows) == truth["selected"]["n"]
@@ -85,14 +91,17 @@ def test_truth_measures_every_gate(run: Path, tmp_path: Path) -> None:
 
 
 def test_judges_answer_the_same_without_the_world_store(run: Path, tmp_path: Path) -> None:
-    strict, answers = "rule.soft_adherence=5", []
+    # The studio's writer needs the store to word inverses: judges alone are compared.
+    few = ("scenes=2", "policy=best_of", "attempts=2", "multiply.inverse=false")
+    few = (*few, "multiply.composites_per_source=0")
+    answers = []
     for name, with_world in (("with", True), ("without", False)):
         out = tmp_path / name
-        mine(out, strict, "scenes=2", "policy=best_of", "attempts=2")
+        mine(out, "rule.soft_adherence=5", *few)
         if not with_world:
             for file in out.glob("world.sqlite*"):
                 file.unlink()
-        mine(out, "rule.soft_adherence=1", "scenes=2", "policy=best_of", "attempts=2")
+        mine(out, "rule.soft_adherence=1", *few)
         with RunFolder(out).open_ledger(read_only=True) as ledger:
             answers.append(
                 {(v.subject_id, v.question, v.spec_id): (v.value, v.reason) for v in ledger.facts(Verdict)}
