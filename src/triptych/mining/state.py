@@ -71,6 +71,7 @@ class PairState:
     spent: str | None = None
     signals: dict[str, float] = field(default_factory=dict)
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    decided: Decision | None = None  # facts are only ever added: what is decided stays so
 
     @property
     def pair(self) -> Pair | None:
@@ -79,10 +80,15 @@ class PairState:
 
     def decision(self, plan: Plan) -> Decision | None:
         """What the rule says of the pair; None while there is none."""
+        if self.decided is not None:
+            return self.decided
         if self.pair is None:
             return None
         specs = plan.spec_id("soft_filter"), plan.spec_id("validator")
-        return pair_decision(self.verdicts, self.signals, *specs, plan.recipe.rule)
+        decision = pair_decision(self.verdicts, self.signals, *specs, plan.recipe.rule)
+        if not isinstance(decision, Undecided):
+            self.decided = decision
+        return decision
 
     def settled(self, plan: Plan) -> bool:
         """Whether nothing is owed on it any more."""
