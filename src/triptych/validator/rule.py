@@ -46,7 +46,7 @@ class Rule(BaseModel):
     zoom: float = Field(default=0.5, ge=0, description="highest zoom outside the change, in percent")
     threshold: AxisThresholds = AxisThresholds()
     backward: float = Field(
-        default=3.0, ge=1, le=5, description="lowest adherence of its inverse that leaves a triplet in"
+        default=2.0, ge=1, le=5, description="lowest adherence of its inverse that leaves a triplet in"
     )
 
     @model_validator(mode="before")
