@@ -28,7 +28,8 @@ from triptych.ledger.run import RunFolder
 from triptych.ledger.store import Ledger
 from triptych.ledger.verify import lost_images
 from triptych.ledger.writer import GroupCommitter
-from triptych.mining.miner import Event, Miner, Observer
+from triptych.mining.events import Event, Observer
+from triptych.mining.miner import Miner
 from triptych.mining.opening import load_slots, scene_reader
 from triptych.mining.schedule import Slot, Spending, count_owed
 from triptych.mining.select import RejectedPair, RunView, rejected_pairs, view_of

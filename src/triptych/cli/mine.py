@@ -17,7 +17,7 @@ from triptych.datasets.gallery import gallery_data, write_gallery
 from triptych.engines.local import usable_cores
 from triptych.errors import WorkFailed
 from triptych.ledger.queries import costs, failures
-from triptych.mining.miner import CallEnded, Event, Notice, Observer
+from triptych.mining.events import CallEnded, Event, Notice, Observer
 from triptych.recipe import load_recipe
 from triptych.runs import Mined, Run, Stopper, keep_recipe, mine_open, open_for_mining, owed_by
 

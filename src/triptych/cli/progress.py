@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from triptych.mining.miner import CallEnded, CallStarted, Event, Notice
+from triptych.mining.events import CallEnded, CallStarted, Event, Notice
 from triptych.mining.schedule import Slot
 from triptych.mining.select import FUNNEL_STAGES, RunView, view_of
 from triptych.mining.state import Plan

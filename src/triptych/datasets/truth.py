@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triptych.ledger.images import ImageStore
+from triptych.mining.derive import derive
 from triptych.mining.schedule import Slot
 from triptych.mining.select import RunView
 from triptych.mining.state import (
@@ -23,7 +24,6 @@ from triptych.mining.state import (
     Plan,
     SceneState,
     SourceState,
-    derive,
 )
 from triptych.validator.rule import Accepted, Gate, Rejected
 

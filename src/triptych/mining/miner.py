@@ -11,11 +11,11 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from triptych.errors import WorkFailed
 from triptych.ledger.queries import CallHistory, SceneFacts
+from triptych.mining.events import CallEnded, CallStarted, Notice, Observer
 from triptych.mining.jobs import (
     CheckJob,
     DescribeJob,
@@ -53,7 +53,7 @@ from triptych.mining.state import (
     scene_state,
     take,
 )
-from triptych.records import Brief, Call, Edit, Fact, Outcome, Phrase, RoleName, Scene, Source
+from triptych.records import Brief, Call, Edit, Fact, Phrase, RoleName, Scene, Source
 from triptych.validator.rule import (
     Accepted,
     Undecided,
@@ -76,35 +76,6 @@ class Engine(Protocol):
 
     def slots(self) -> int:
         """How many jobs can run at once; the miner keeps about twice as many tasks open."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallStarted:
-    """Told to the observer when a call to a role begins."""
-
-    role: RoleName
-
-
-@dataclass(frozen=True, slots=True)
-class CallEnded:
-    """Told to the observer when a call has ended, whatever came of it."""
-
-    role: RoleName
-    outcome: Outcome
-    reason: str | None
-    seconds: float  # that a worker was busy with it
-    detail: str = ""  # more about the reason, for people
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A line that the user should read."""
-
-    text: str
-
-
-Event = CallStarted | CallEnded | Notice
-Observer = Callable[[Event], None]
 
 
 class _Stopping(Exception):

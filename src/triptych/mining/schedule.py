@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from triptych.ledger.queries import CallHistory
+from triptych.mining.derive import derive
 from triptych.mining.jobs import ImportJob, WriteJob
 from triptych.mining.state import (
     AttemptState,
@@ -23,7 +24,6 @@ from triptych.mining.state import (
     Plan,
     SceneState,
     SourceState,
-    derive,
 )
 from triptych.recipe import Budget
 from triptych.records import RoleName, identify

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from triptych.mining.derive import derive, kept_after_backward
 from triptych.mining.schedule import Slot
 from triptych.mining.state import (
     AttemptState,
@@ -15,8 +16,6 @@ from triptych.mining.state import (
     Plan,
     SceneState,
     SourceState,
-    derive,
-    kept_after_backward,
 )
 from triptych.records import Attempt, Edit, Scene, Source
 from triptych.validator.rule import (
@@ -44,11 +43,11 @@ KINDS: tuple[TripletKind, ...] = get_args(TripletKind)
 
 
 @dataclass(frozen=True, slots=True)
-class Triplet:
-    """⟨source image, instruction, edited image⟩ that leaves the run, and what it came from.
+class JudgedPair:
+    """⟨source image, instruction, edited image⟩ and what it came from.
 
-    Forward: the best accepted attempt of its (source, instruction). Derived ones name the edits and attempts
-    they were made of, the inverted one first.
+    Forward: an attempt at its (source, instruction). Derived ones name the edits and attempts that they were
+    made of, the inverted one first.
     """
 
     id: str  # of its Pair
@@ -60,7 +59,6 @@ class Triplet:
     source_image: str
     instruction: str
     edited_image: str
-    scores: Scores
 
     @property
     def category(self) -> str:
@@ -89,37 +87,20 @@ class Triplet:
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedPair:
+class Triplet(JudgedPair):
+    """A pair that leaves the run; a forward one is the best accepted attempt of its (source, instruction)."""
+
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPair(JudgedPair):
     """A pair that a gate stopped, with the scores it had got by then."""
 
-    id: str
-    kind: TripletKind
-    scene: Scene
-    source: Source
-    edits: tuple[Edit, ...]
-    attempts: tuple[Attempt, ...]
-    source_image: str
-    instruction: str
-    edited_image: str
     gate: Gate
     reason: str
     soft_scores: Scores | None
     scores: Scores | None
-
-    @property
-    def category(self) -> str:
-        """Category of its edit; a joined one is composite."""
-        return "composite" if self.kind == "composite" else self.edits[0].category
-
-    @property
-    def edit(self) -> Edit:
-        """The (first) edit that it came from."""
-        return self.edits[0]
-
-    @property
-    def attempt(self) -> Attempt:
-        """The (first) attempt that it came from."""
-        return self.attempts[0]
 
 
 @dataclass(slots=True)

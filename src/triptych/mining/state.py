@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from triptych.bootstrap.compose import choose_pairs
 from triptych.ledger.queries import CallHistory, SceneFacts
 from triptych.mining.jobs import Lost
 from triptych.pixels.sizes import SIZES, scaled
@@ -40,7 +39,6 @@ from triptych.validator.rule import (
     Decision,
     Scores,
     Undecided,
-    backward_decision,
     pair_decision,
     screen_decision,
 )
@@ -353,82 +351,6 @@ def _place_attempt(plan: Plan, scene: SceneState, state: AttemptState, attempt: 
     state.attempt = attempt
     state.know(plan, scene.facts)
     scene.shared(state)
-
-
-def derive(plan: Plan, scene: SceneState, source: SourceState, *, closing: bool) -> list[DerivedState]:
-    """The pairs that this source's accepted attempts give rise to, as far as that is known by now.
-
-    An inverse for the best of every lane that is finished; composites once all lanes and inverses are.
-    `closing`: no further attempt will be made, so every lane counts as finished.
-    """
-    if not plan.recipe.multiply.inverse or source.source is None:
-        return []
-    if not isinstance(source.decision(plan, scene.scene), Accepted):
-        return []
-    inverses: list[DerivedState] = []
-    open_ends = False
-    for lane in source.lanes:
-        best = lane.best(plan)
-        if not (closing or lane.finished(plan)):
-            open_ends = True
-        elif best is not None:
-            inverse = DerivedState("inverse", (lane.edit,), (best[0],), best[0].image, source.source.image)
-            inverses.append(_known(plan, scene, source, inverse))
-    if open_ends or not all(inverse.settled(plan) for inverse in inverses):
-        return inverses
-    return inverses + _composites(plan, scene, source, inverses)
-
-
-def _composites(
-    plan: Plan, scene: SceneState, source: SourceState, inverses: list[DerivedState]
-) -> list[DerivedState]:
-    """Joined pairs of edits whose inverses were accepted, as many as the recipe allows."""
-    sound = [
-        inverse
-        for inverse in inverses
-        if isinstance(inverse.decision(plan), Accepted)
-        # Two orders joined with a third no longer read as one instruction.
-        and inverse.edits[0].category != "composite"
-    ]
-    categories = [inverse.edits[0].category for inverse in sound]
-    composites = []
-    for i, j in choose_pairs(categories, plan.recipe.multiply.composites_per_source):
-        first, second = sound[i], sound[j]
-        composite = DerivedState(
-            "composite",
-            (first.edits[0], second.edits[0]),
-            (first.attempts[0], second.attempts[0]),
-            first.attempts[0].image,
-            second.attempts[0].image,
-            rests_on=(first, second),
-        )
-        composites.append(_known(plan, scene, source, composite))
-    return composites
-
-
-def _known(plan: Plan, scene: SceneState, source: SourceState, derived: DerivedState) -> DerivedState:
-    """The state of this pair that is kept already, or this one with what the facts say of it."""
-    kept = source.derived.get(derived.key)
-    if kept is not None:
-        return kept
-    id_ = derived.phrase_id(plan)
-    derived.phrase = scene.phrases.get(id_)
-    if derived.phrase is None:
-        derived.spent = scene.unphrased.get(id_) or spent_reason(plan, scene.calls.get(id_))
-    derived.know(plan, scene.facts)
-    scene.shared(derived)
-    source.derived[derived.key] = derived
-    return derived
-
-
-def kept_after_backward(plan: Plan, inverse: DerivedState | None) -> Decision:
-    """Whether a selected triplet stays, given its inverse (None where the recipe wants none)."""
-    if inverse is None or inverse.spent is not None:
-        return Accepted()
-    if not inverse.settled(plan):
-        return Undecided("backward")
-    specs = plan.spec_id("soft_filter"), plan.spec_id("validator")
-    return backward_decision(inverse.verdicts, *specs, plan.recipe.rule)
 
 
 def spent_reason(plan: Plan, history: CallHistory | None) -> str | None:
