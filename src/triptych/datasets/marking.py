@@ -84,8 +84,11 @@ def _headers_end(data: memoryview) -> int:
 def _mark_of(data: bytes | memoryview) -> tuple[bytes | None, int]:
     """The mark for files of this kind and the offset at which it belongs; None for others, and for stumps."""
     if data[:2] == _JPEG_START:
-        place = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == _JFIF else 2
-        return (_JPEG_MARK, place) if 2 <= place < len(data) else (None, 0)
+        length = int.from_bytes(data[4:6], "big") if data[2:4] == _JFIF else -2
+        if 0 <= length < 2:  # a segment counts its own length's two bytes: this is a stump
+            return None, 0
+        place = 4 + length
+        return (_JPEG_MARK, place) if place < len(data) else (None, 0)
     if data[:8] == _PNG_START and len(data) >= _PNG_HEADER_END:
         return _PNG_MARK, _PNG_HEADER_END
     return None, 0
