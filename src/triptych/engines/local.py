@@ -71,13 +71,17 @@ class LocalEngine:
 
     async def run(self, job: Job, number: int, begin: Callable[[], bool]) -> Done:
         """Do a job where its role is placed; its facts are committed when this returns."""
-        async with self._slots.get(job.role, self._free_processes):
+        place = _Place(self._slots.get(job.role, self._free_processes))
+        await place.take()
+        try:
             if not begin():
                 raise NotBegun
-            if job.role in self._on_loop:
-                done = await perform(job, number, self._bench)
+            if job.role in self._on_loop:  # an endpoint's place is free as soon as it has answered
+                done = await perform(job, number, self._bench, place.leave)
             else:
                 done = await self._in_pool(job, number)
+        finally:
+            place.leave()
         await self._committer.submit(done.facts)
         return done
 
@@ -138,6 +142,23 @@ class LocalEngine:
         self._crunch.close()
         if self._pool is not None:
             self._pool.shutdown(wait=error is None, cancel_futures=True)
+
+
+class _Place:
+    """A place at a role: taken once, left once, however often it is said."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places = places
+        self._taken = False
+
+    async def take(self) -> None:
+        await self._places.acquire()
+        self._taken = True
+
+    def leave(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._places.release()
 
 
 def usable_cores() -> int:

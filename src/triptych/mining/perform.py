@@ -114,8 +114,15 @@ class Bench:
     recent: RecentImages = field(default_factory=lambda: RecentImages(0))
 
 
-async def perform(job: Job, number: int, bench: Bench) -> Done:
-    """Do a job. A failed call becomes its `Call` fact; a bug is raised."""
+def _nobody_waits() -> None:
+    return None
+
+
+async def perform(job: Job, number: int, bench: Bench, answered: Callable[[], None] = _nobody_waits) -> Done:
+    """Do a job. A failed call becomes its `Call` fact; a bug is raised.
+
+    `answered` is told when the model is free again, before its picture is stored and measured.
+    """
     started = time.perf_counter()
     facts: tuple[Fact, ...] = ()
     outcome: Outcome = "made"
@@ -123,7 +130,7 @@ async def perform(job: Job, number: int, bench: Bench) -> Done:
     detail = ""
     spec = _spec(job, bench)
     try:
-        facts, seconds, detail = await _made(job, number, spec, bench, started)
+        facts, seconds, detail = await _made(job, number, spec, bench, started, answered)
     except CallFailed as failure:
         seconds = time.perf_counter() - started
         outcome, reason, detail = _outcome(failure), failure.reason, failure.detail
@@ -180,7 +187,7 @@ def _backend(bench: Bench, role: RoleName) -> Writer | Painter | Editor | Judge:
 
 
 async def _made(
-    job: Job, number: int, spec: Spec, bench: Bench, started: float
+    job: Job, number: int, spec: Spec, bench: Bench, started: float, answered: Callable[[], None]
 ) -> tuple[tuple[Fact, ...], float, str]:
     """Facts made by the job, the seconds its model took, and what people should know of it."""
     detail = ""
@@ -194,11 +201,13 @@ async def _made(
         case PaintJob():
             picture = await _paint(job, bench)
             seconds = time.perf_counter() - started
+            answered()
             return await bench.crunch(lambda: _store_source(job, spec, picture, bench)), seconds, detail
         case EditJob():
             (source,) = await _load(bench, job.source_image)
             picture = await _edit(job, source, bench)
             seconds = time.perf_counter() - started
+            answered()
             facts = await bench.crunch(lambda: _store_attempt(job, spec, source, picture, bench))
             return facts, seconds, detail
         case CheckJob():
