@@ -156,7 +156,7 @@ def test_the_large_view_opens_walks_compares_and_closes(page: Any, run_folder: P
     address = page.url
     page.keyboard.press("Escape")
     assert not viewer.evaluate("dialog => dialog.open")
-    assert state(page) == "#sort=mined"
+    page.wait_for_function("location.hash === '#sort=mined'")  # told by the dialog's close event
     page.goto("about:blank")
     page.goto(address)
     assert page.locator("#viewer .instruction").inner_text() == HOSTILE
