@@ -83,11 +83,6 @@ class RunFolder:
         """The gallery."""
         return self.path / "report.html"
 
-    @property
-    def export(self) -> Path:
-        """Folder of exported data sets."""
-        return self.path / "export"
-
     @classmethod
     def create(cls, path: Path) -> RunFolder:
         """The run in this folder, made if need be. RunError if it can't be written or holds other things."""
