@@ -30,6 +30,7 @@ RoleName = Literal["writer", "importer", "painter", "screen", "editor", "soft_fi
 DerivationKind = Literal["inverse", "composite", "chain"]
 PhraseKind = Literal["inverse", "joined"]
 Outcome = Literal["made", "rejected", "model_error", "infrastructure_error"]
+RatingAxis = Literal["adherence", "aesthetics", "accept"]
 
 ROLE_NAMES: tuple[RoleName, ...] = (
     "writer",
@@ -190,6 +191,19 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Rating:
+    """What a person said of a Pair on one axis. A later sitting of the same rater replaces it."""
+
+    pair_id: str
+    rater: str
+    axis: RatingAxis
+    sitting: int  # of this rater on this pair and axis, from 0
+    score: float | None  # adherence, aesthetics 1..5; accept 0 or 1; None: skipped or withdrawn
+    reason: str | None = None  # why there is no score
+    rated_at: float | None = None  # seconds since the epoch; None: not known
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request to a role, whatever came of it. Retries are calls too."""
 
@@ -205,7 +219,21 @@ class Call:
     scene_id: str | None  # None: the scene isn't known before the call
 
 
-Fact = Spec | Brief | Scene | Edit | Phrase | Source | Attempt | Pair | Derivation | Signal | Verdict | Call
+Fact = (
+    Spec
+    | Brief
+    | Scene
+    | Edit
+    | Phrase
+    | Source
+    | Attempt
+    | Pair
+    | Derivation
+    | Signal
+    | Verdict
+    | Rating
+    | Call
+)
 
 
 def brief_id(recipe_seed: int, ordinal: int, asked: Mapping[str, Json]) -> str:

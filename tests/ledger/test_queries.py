@@ -11,7 +11,7 @@ from tests.ledger.facts import JUDGE, SPEC, call, picture, whole_scene
 from triptych.ledger import queries
 from triptych.ledger.queries import CallHistory, RoleCost
 from triptych.ledger.store import Ledger
-from triptych.records import Attempt, Brief, Call, Edit, Fact, Scene, Source, hash_bytes, scene_id
+from triptych.records import Attempt, Brief, Call, Edit, Fact, Rating, Scene, Source, hash_bytes, scene_id
 
 
 def test_a_scene_comes_with_all_its_facts(ledger: Ledger) -> None:
@@ -154,3 +154,18 @@ def test_briefs_specs_and_images(ledger: Ledger) -> None:
     assert list(queries.images(ledger)) == sorted(
         [(source.image, "source", source.id), (attempt.image, "attempt", attempt.id)]
     )
+
+
+def test_of_a_raters_sittings_the_last_one_stands(ledger: Ledger) -> None:
+    said = [
+        Rating("pair", "ann", "adherence", 0, 2.0),
+        Rating("pair", "ann", "adherence", 1, 4.0),
+        Rating("pair", "ann", "aesthetics", 0, 3.0),
+        Rating("pair", "bob", "accept", 0, 1.0),
+        Rating("pair", "bob", "accept", 1, None, "withdrawn"),
+        Rating("other", "ann", "accept", 0, 0.0, None, 1.5),
+    ]
+    ledger.record(said)
+    assert queries.ratings(ledger) == [said[5], said[1], said[2]]
+    ledger.record([Rating("pair", "bob", "accept", 2, 0.0)])
+    assert queries.ratings(ledger)[-1] == Rating("pair", "bob", "accept", 2, 0.0)

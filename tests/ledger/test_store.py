@@ -23,7 +23,7 @@ from triptych.ledger import schema
 from triptych.ledger.dialects import connect, lock_for_migration
 from triptych.ledger.store import Ledger
 from triptych.ledger.writer import GroupCommitter
-from triptych.records import Call, Fact, Scene, Verdict
+from triptych.records import Call, Fact, Rating, Scene, Verdict
 
 
 def everything(ledger: Ledger) -> list[Fact]:
@@ -276,6 +276,21 @@ def test_an_older_ledger_is_brought_up_to_date(where: str | Path) -> None:
     set_format(where, 1)
     with Ledger.open(where) as ledger:
         assert list(ledger.facts(Call)) == [call("job")]
+
+
+def test_a_ledger_from_before_ratings_takes_them(where: str | Path) -> None:
+    with Ledger.open(where) as ledger:
+        ledger.record([call("job")])
+    with changing(where) as connection:
+        connection.execute(text("DROP TABLE rating"))
+    set_format(where, 1)
+    with pytest.raises(RunError, match="older format"):
+        Ledger.open(where, read_only=True)
+    rating = Rating("pair", "ann", "adherence", 0, 4.5)
+    with Ledger.open(where) as ledger:
+        ledger.record([rating])
+    with Ledger.open(where, read_only=True) as ledger:
+        assert everything(ledger) == [rating, call("job")]
 
 
 def test_a_failing_migration_leaves_no_trace(where: str | Path) -> None:

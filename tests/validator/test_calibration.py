@@ -256,18 +256,18 @@ def test_too_few_items_and_no_rejects() -> None:
 def test_ratings_meet_signals_by_item() -> None:
     table, _, _ = rated(12)
     rows = [
-        Rating(f"pair{i}", rater, axis, 5.0 if i < 4 else 2.0)
+        Rating(f"pair{i}", rater, axis, 0, 5.0 if i < 4 else 2.0)
         for i in range(8)
         for rater in ("ann", "bob")
         for axis in AXES
     ]
-    rows.append(Rating("pair9", "ann", "adherence", 3.0))  # one axis alone
+    rows.append(Rating("pair9", "ann", "adherence", 0, 3.0))  # one axis alone
     found = join_ratings(table, rows)
     assert found.table.items == tuple(f"pair{i}" for i in range(8))
     np.testing.assert_array_equal(found.table.values, table.values[:8])
     assert found.accepted.tolist() == [True] * 4 + [False] * 4
     with pytest.raises(UserError, match=r"1 rated items are unknown, e\.g\. 'elsewhere'"):
-        join_ratings(table, [*rows, Rating("elsewhere", "ann", "adherence", 3.0)])
+        join_ratings(table, [*rows, Rating("elsewhere", "ann", "adherence", 0, 3.0)])
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=60), st.integers(2, 5), st.integers(0, 9))

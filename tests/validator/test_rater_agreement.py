@@ -90,7 +90,7 @@ def test_intervals_repeat_hold_the_value_and_narrow_with_items(statistic: object
 
 
 def test_one_rater_only() -> None:
-    rows = [Rating("a", "ann", "adherence", 4.0), Rating("b", "ann", "adherence", 2.0)]
+    rows = [Rating("a", "ann", "adherence", 0, 4.0), Rating("b", "ann", "adherence", 0, 2.0)]
     with pytest.raises(UserError, match="at least 2 who scored the same items"):
         rater_table(rows, "adherence")
 
@@ -101,13 +101,13 @@ def test_raters_who_give_one_score_throughout_leave_agreement_undefined() -> Non
     assert np.isnan(krippendorff_alpha(same, "interval").value)
 
 
-def test_the_table_averages_sittings() -> None:
+def test_of_sittings_the_table_holds_the_last() -> None:
     rows = [
-        Rating("a", "ann", "adherence", 4.0),
-        Rating("a", "ann", "adherence", 2.0, sitting="second"),
-        Rating("a", "bob", "adherence", 5.0),
-        Rating("b", "bob", "adherence", 1.0),
-        Rating("b", "bob", "aesthetics", 2.0),
+        Rating("a", "ann", "adherence", 0, 4.0),
+        Rating("a", "ann", "adherence", 1, 3.0),
+        Rating("a", "bob", "adherence", 0, 5.0),
+        Rating("b", "bob", "adherence", 0, 1.0),
+        Rating("b", "bob", "aesthetics", 0, 2.0),
     ]
     laid_out = rater_table(rows, "adherence")
     assert laid_out.raters == ("ann", "bob")

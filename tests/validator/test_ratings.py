@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triptych.errors import UserError
-from triptych.validator.ratings import Rating, read_ratings, remove_rater_bias, write_ratings
+from triptych.records import Rating
+from triptych.validator.ratings import read_ratings, remove_rater_bias, write_ratings
 
 HEADER = "item,rater,axis,score\n"
 scores = st.integers(2, 10).map(lambda half: half / 2)
@@ -30,7 +31,7 @@ def sparse_tables(draw: st.DrawFn) -> dict[tuple[str, str], float]:
 
 
 def ratings(table: dict[tuple[str, str], float]) -> list[Rating]:
-    return [Rating(item, rater, "adherence", score) for (item, rater), score in table.items()]
+    return [Rating(item, rater, "adherence", 0, score) for (item, rater), score in table.items()]
 
 
 @given(full_tables(), st.floats(-2, 2))
@@ -76,10 +77,16 @@ def test_bias_by_hand() -> None:
     assert found.raters == {"a": 2, "b": 2}
 
 
-def test_a_second_sitting_counts_its_rater_once() -> None:
+def test_of_two_sittings_the_later_counts() -> None:
     rows = ratings({("a", "ann"): 2.0, ("a", "bob"): 4.0, ("b", "ann"): 3.0, ("b", "bob"): 5.0})
-    again = [*rows, replace(rows[0], sitting="second")]
+    again = [replace(rows[0], sitting=1), *rows[1:], replace(rows[0], score=5.0)]
     assert remove_rater_bias(again, "adherence") == remove_rater_bias(rows, "adherence")
+
+
+def test_a_rating_that_was_withdrawn_does_not_count() -> None:
+    rows = ratings({("a", "ann"): 2.0, ("a", "bob"): 4.0, ("b", "ann"): 3.0, ("b", "bob"): 5.0})
+    gone = [*rows, replace(rows[0], sitting=1, score=None, reason="withdrawn")]
+    assert remove_rater_bias(gone, "adherence") == remove_rater_bias(rows[1:], "adherence")
 
 
 def test_one_rater_alone_has_no_bias_to_tell() -> None:
@@ -89,12 +96,21 @@ def test_one_rater_alone_has_no_bias_to_tell() -> None:
 
 rating = st.builds(
     Rating,
-    item=name,
+    pair_id=name,
     rater=name,
     axis=st.sampled_from(["adherence", "aesthetics"]),
+    sitting=st.integers(0, 3),
     score=st.floats(1, 5),
-    sitting=st.just("") | name,
-    time=st.none() | st.floats(0, 2e9),
+    rated_at=st.none() | st.floats(0, 2e9),
+) | st.builds(
+    Rating,
+    pair_id=name,
+    rater=name,
+    axis=st.just("accept"),
+    sitting=st.integers(0, 3),
+    score=st.none(),
+    reason=name,
+    rated_at=st.none(),
 )
 
 
@@ -124,7 +140,10 @@ def test_repeats_are_told_by_line_and_never_merged(tmp_path: Path) -> None:
     assert [repeat.lines for repeat in file.conflicts] == [(4, 5)]
     with pytest.raises(UserError, match="lines 4, 5: ann on b, adherence: 2, 5: conflicting"):
         file.settled()
-    assert [(row.item, row.axis) for row in file.settled("drop")] == [("a", "adherence"), ("b", "aesthetics")]
+    assert [(row.pair_id, row.axis) for row in file.settled("drop")] == [
+        ("a", "adherence"),
+        ("b", "aesthetics"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +155,7 @@ def test_repeats_are_told_by_line_and_never_merged(tmp_path: Path) -> None:
         ("a,ann,adherence,good", "line 3: score 'good' is not a number"),
         ("a,ann,adherence,nan", "line 3: score 'nan' is not a number"),
         ("a,ann,beauty,3", "line 3: axis 'beauty'"),
+        ("a,ann,accept,0.5", "line 3: score '0.5' is not 0 or 1"),
         ("a,,adherence,3", "line 3: no rater"),
         (",ann,adherence,3", "line 3: no item"),
         ("a,ann,adherence", "line 3: not as many fields"),

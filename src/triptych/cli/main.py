@@ -17,6 +17,7 @@ from triptych.cli.arguments.doctor import add_doctor
 from triptych.cli.arguments.export import add_export
 from triptych.cli.arguments.mine import add_mine
 from triptych.cli.arguments.status import add_status, add_verify
+from triptych.cli.arguments.validator import add_validator
 from triptych.errors import UserError, WorkFailed
 
 
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"triptych {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (add_mine, add_status, add_verify, add_export, add_bench, add_doctor):
+    for add in (add_mine, add_status, add_verify, add_export, add_validator, add_bench, add_doctor):
         add(commands)
     return parser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal
@@ -12,7 +12,19 @@ from sqlalchemy import Connection, Table, func, literal, select, union_all
 
 from triptych.ledger import schema
 from triptych.ledger.store import Ledger
-from triptych.records import Attempt, Brief, Edit, Outcome, Phrase, RoleName, Scene, Source, Spec, Verdict
+from triptych.records import (
+    Attempt,
+    Brief,
+    Edit,
+    Outcome,
+    Phrase,
+    Rating,
+    RoleName,
+    Scene,
+    Source,
+    Spec,
+    Verdict,
+)
 
 ImageKind = Literal["source", "attempt", "pair"]
 
@@ -118,6 +130,27 @@ def failures(ledger: Ledger) -> dict[str, int]:
     with ledger.reading() as connection:
         counts = [(row[0], row[1]) for row in connection.execute(asked)]
     return dict(sorted(counts, key=lambda item: (-item[1], item[0])))
+
+
+def ratings(ledger: Ledger) -> list[Rating]:
+    """What every rater stands by, in the order of pair, rater and axis."""
+    return standing(ledger.facts(Rating))
+
+
+def standing(said: Iterable[Rating]) -> list[Rating]:
+    """Each rater's latest sitting on each pair and axis, where that has a score."""
+    latest: dict[tuple[str, str, str], Rating] = {}
+    for rating in said:
+        key = rating.pair_id, rating.axis, rating.rater
+        if key not in latest or latest[key].sitting <= rating.sitting:
+            latest[key] = rating
+    return [rating for rating in latest.values() if rating.score is not None]
+
+
+def known_pairs(ledger: Ledger, wanted: Sequence[str]) -> set[str]:
+    """Which of these ids are Pairs of this ledger."""
+    with ledger.reading() as connection:
+        return {row.id for row in _rows(connection, schema.pair, "id", wanted)}
 
 
 def images(ledger: Ledger) -> Iterator[tuple[str, ImageKind, str]]:

@@ -35,6 +35,7 @@ from triptych.records import (
     Fact,
     Pair,
     Phrase,
+    Rating,
     Scene,
     Signal,
     Source,
@@ -90,6 +91,12 @@ verdict: Final = _table(
     optional="value reason raw",
     types={"repeat": Integer(), "value": Double()},
 )
+rating: Final = _table(
+    Rating,
+    "pair_id rater axis sitting",
+    optional="score reason rated_at",
+    types={"sitting": Integer(), "score": Double(), "rated_at": Double()},
+)
 # The time is part of the key: two calls are never one, whatever number they were given.
 call: Final = _table(
     Call,
@@ -118,13 +125,19 @@ TABLES: Final[dict[type[Fact], Table]] = {
     Derivation: derivation,
     Signal: signal,
     Verdict: verdict,
+    Rating: rating,
     Call: call,
 }
 
 Migration = Callable[[Connection], None]
 
+
+def _add_ratings(connection: Connection) -> None:
+    rating.create(connection, checkfirst=True)
+
+
 # Step n (from 0) makes format n + 2 of format n + 1. A new ledger is created in the newest format.
-MIGRATIONS: Final[tuple[Migration, ...]] = ()
+MIGRATIONS: Final[tuple[Migration, ...]] = (_add_ratings,)
 
 
 def format_of(connection: Connection) -> int | None:

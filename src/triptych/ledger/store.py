@@ -30,6 +30,7 @@ from triptych.records import (
     Edit,
     Fact,
     Pair,
+    Rating,
     Scene,
     Signal,
     Source,
@@ -37,7 +38,7 @@ from triptych.records import (
     Verdict,
 )
 
-F = TypeVar("F", Spec, Brief, Scene, Edit, Source, Attempt, Pair, Derivation, Signal, Verdict, Call)
+F = TypeVar("F", Spec, Brief, Scene, Edit, Source, Attempt, Pair, Derivation, Signal, Verdict, Rating, Call)
 
 _ROWS_AT_ONCE = 5_000
 _COLUMNS: Final = {record: tuple(table.c.keys()) for record, table in schema.TABLES.items()}

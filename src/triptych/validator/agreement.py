@@ -6,18 +6,17 @@ how often each item was drawn, and a weighted statistic equals the plain one on 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import fmean
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from triptych.errors import UserError
-from triptych.validator.ratings import Axis, Rating
+from triptych.records import Rating
+from triptych.validator.ratings import Axis, scores_of
 
 FloatArray = NDArray[np.float64]
 Level = Literal["ordinal", "interval"]
@@ -44,11 +43,8 @@ class RaterTable:
 
 
 def rater_table(ratings: Iterable[Rating], axis: Axis) -> RaterTable:
-    """Lay out one axis. Sittings of one rater on one item are averaged. Raises UserError for one rater."""
-    cells: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for rating in ratings:
-        if rating.axis == axis:
-            cells[rating.rater, rating.item].append(rating.score)
+    """Lay out one axis, of a rater's sittings the last. Raises UserError for one rater."""
+    cells = {(rater, item): score for item, rater, score in scores_of(ratings, axis)}
     raters = tuple(sorted({rater for rater, _ in cells}))
     items = tuple(sorted({item for _, item in cells}))
     if len(raters) < 2:
@@ -58,8 +54,8 @@ def rater_table(ratings: Iterable[Rating], axis: Axis) -> RaterTable:
     scores = np.full((len(raters), len(items)), np.nan)
     rows = {rater: row for row, rater in enumerate(raters)}
     columns = {item: column for column, item in enumerate(items)}
-    for (rater, item), said in cells.items():
-        scores[rows[rater], columns[item]] = fmean(said)
+    for (rater, item), score in cells.items():
+        scores[rows[rater], columns[item]] = score
     return RaterTable(raters, items, scores)
 
 

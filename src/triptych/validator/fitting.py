@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from triptych import __version__
 from triptych.errors import UserError
-from triptych.records import Json
+from triptych.records import Json, Rating
 from triptych.validator.agreement import bootstrap_counts, interval, spearman
 from triptych.validator.calibrate import (
     Acceptance,
@@ -26,7 +26,7 @@ from triptych.validator.calibrate import (
     FloatArray,
     SignalTable,
 )
-from triptych.validator.ratings import AXES, HIGHEST, LOWEST, Axis, Rating, remove_rater_bias
+from triptych.validator.ratings import AXES, HIGHEST, LOWEST, Axis, remove_rater_bias
 
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
@@ -63,7 +63,7 @@ def join_ratings(table: SignalTable, ratings: Sequence[Rating], *, bar: float = 
     Raises UserError for ratings of items that the table doesn't hold, and for a single rater.
     """
     known = set(table.items)
-    unknown = sorted({rating.item for rating in ratings} - known)
+    unknown = sorted({rating.pair_id for rating in ratings} - known)
     if unknown:
         raise UserError(
             f"{len(unknown)} rated items are unknown, e.g. {unknown[0]!r}; give the run they were rated in"

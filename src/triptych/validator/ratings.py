@@ -1,8 +1,9 @@
 """Ratings: what people said about pairs, in and out, and the removal of each rater's own bias.
 
-A file holds one rating a row: `item, rater, axis, score` and, where known, `sitting` and `time` (seconds
-since the epoch). The same rater, item, axis and sitting twice is a repeat: with the same score a duplicate,
-with another score a conflict. Both are reported by line; neither is merged in silence.
+A file holds one rating a row: `item, rater, axis, score` and, where known, `sitting` (0, 1, …: a later one
+replaces an earlier), `time` (seconds since the epoch) and, where there is no score, the `reason`. The same
+rater, item, axis and sitting twice is a repeat: with the same score a duplicate, with another a conflict.
+Both are reported by line; neither is merged in silence.
 """
 
 from __future__ import annotations
@@ -19,38 +20,34 @@ from typing import Literal, TextIO, get_args
 import orjson
 
 from triptych.errors import UserError
+from triptych.ledger.queries import standing
+from triptych.records import Rating, RatingAxis
 
 Axis = Literal["adherence", "aesthetics"]
 AXES: tuple[Axis, ...] = get_args(Axis)
 LOWEST, HIGHEST = 1.0, 5.0
+_RANGES: Mapping[RatingAxis, tuple[float, float]] = {
+    "adherence": (LOWEST, HIGHEST),
+    "aesthetics": (LOWEST, HIGHEST),
+    "accept": (0.0, 1.0),
+}
 _REQUIRED = ("item", "rater", "axis", "score")
-_COLUMNS = (*_REQUIRED, "sitting", "time")
+_COLUMNS = (*_REQUIRED, "sitting", "time", "reason")
+Key = tuple[str, str, RatingAxis, int]  # what may be said once
 
 
-@dataclass(frozen=True, slots=True)
-class Rating:
-    """One person's score of one item on one axis, 1..5."""
-
-    item: str  # id of a Pair
-    rater: str
-    axis: Axis
-    score: float
-    sitting: str = ""  # a rater who comes back scores again, in another sitting
-    time: float | None = None  # seconds since the epoch
-
-    @property
-    def key(self) -> tuple[str, str, Axis, str]:
-        """What may be scored once."""
-        return self.item, self.rater, self.axis, self.sitting
+def key_of(rating: Rating) -> Key:
+    """Pair, rater, axis and sitting: what may be said once."""
+    return rating.pair_id, rating.rater, rating.axis, rating.sitting
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
     """The same thing scored more than once: by which lines of the file, and as what."""
 
-    key: tuple[str, str, Axis, str]
+    key: Key
     lines: tuple[int, ...]
-    scores: tuple[float, ...]
+    scores: tuple[float | None, ...]
 
     @property
     def is_conflict(self) -> bool:
@@ -60,8 +57,10 @@ class Repeat:
     def __str__(self) -> str:
         item, rater, axis, sitting = self.key
         where = ", ".join(map(str, self.lines))
-        scores = ", ".join(f"{score:g}" for score in self.scores)
-        return f"lines {where}: {rater} on {item}, {axis}{f', {sitting}' if sitting else ''}: {scores}"
+        scores = ", ".join("none" if score is None else f"{score:g}" for score in self.scores)
+        return (
+            f"lines {where}: {rater} on {item}, {axis}{f', sitting {sitting}' if sitting else ''}: {scores}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class RatingFile:
                 f"{self.origin}, {first}{rest}: conflicting scores; correct the file, or drop conflicts"
             )
         dropped = {repeat.key for repeat in self.conflicts}
-        return tuple({row.key: row for row in self.rows if row.key not in dropped}.values())
+        return tuple({key_of(row): row for row in self.rows if key_of(row) not in dropped}.values())
 
 
 def read_ratings(path: Path, known_items: Collection[str] | None = None) -> RatingFile:
@@ -101,17 +100,17 @@ def read_ratings(path: Path, known_items: Collection[str] | None = None) -> Rati
     """
     reader = _reader(path)
     rows: list[Rating] = []
-    lines: dict[tuple[str, str, Axis, str], list[tuple[int, float]]] = defaultdict(list)
+    lines: dict[Key, list[tuple[int, float | None]]] = defaultdict(list)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             for line, values in reader(stream, path):
                 rating = _parse(values, f"{path}, line {line}")
-                if known_items is not None and rating.item not in known_items:
+                if known_items is not None and rating.pair_id not in known_items:
                     raise UserError(
-                        f"{path}, line {line}: unknown item {rating.item!r}; give the run it was rated in"
+                        f"{path}, line {line}: unknown item {rating.pair_id!r}; give the run it was rated in"
                     )
                 rows.append(rating)
-                lines[rating.key].append((line, rating.score))
+                lines[key_of(rating)].append((line, rating.score))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} can't be read as ratings ({error}); give a CSV or JSONL file") from None
     if not rows:
@@ -126,7 +125,7 @@ def read_ratings(path: Path, known_items: Collection[str] | None = None) -> Rati
 
 def write_ratings(path: Path, ratings: Iterable[Rating]) -> None:
     """Write ratings as `.csv` or `.jsonl`, so that `read_ratings` gives the same rows."""
-    rows = ({name: getattr(rating, name) for name in _COLUMNS} for rating in ratings)
+    rows = (dict(zip(_COLUMNS, _values(rating), strict=True)) for rating in ratings)
     if path.suffix == ".jsonl":
         path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     elif path.suffix == ".csv":
@@ -136,6 +135,11 @@ def write_ratings(path: Path, ratings: Iterable[Rating]) -> None:
             writer.writerows(rows)
     else:
         raise _unknown_format(path)
+
+
+def _values(rating: Rating) -> tuple[str | float | None, ...]:
+    said = rating.pair_id, rating.rater, rating.axis, rating.score
+    return (*said, rating.sitting, rating.rated_at, rating.reason)
 
 
 def _unknown_format(path: Path) -> UserError:
@@ -186,15 +190,26 @@ def _parse(values: Mapping[str, object], where: str) -> Rating:
     item, rater, said_axis = (str(values[name] or "").strip() for name in _REQUIRED[:3])
     if not item or not rater:
         raise UserError(f"{where}: no {'rater' if item else 'item'}; every rating names both")
-    axis = next((name for name in AXES if name == said_axis), None)
+    axis = next((name for name in _RANGES if name == said_axis), None)
     if axis is None:
-        raise UserError(f"{where}: axis {said_axis!r}; it is {' or '.join(AXES)}")
+        raise UserError(f"{where}: axis {said_axis!r}; it is {', '.join(_RANGES)}")
     score = _number(values["score"], "score", where)
-    if score is None or not LOWEST <= score <= HIGHEST:
-        said = values["score"]
-        raise UserError(f"{where}: score {said!r} is not from {LOWEST:g} to {HIGHEST:g}; mend the row")
+    reason = str(values.get("reason") or "").strip() or None
+    lowest, highest = _RANGES[axis]
+    if score is None and reason is None:
+        raise UserError(f"{where}: score {values['score']!r}; where there is none, give the reason")
+    if score is not None and (not lowest <= score <= highest or (axis == "accept" and score % 1)):
+        told = "0 or 1" if axis == "accept" else f"from {lowest:g} to {highest:g}"
+        raise UserError(f"{where}: score {values['score']!r} is not {told}; mend the row")
     time = _number(values.get("time"), "time", where)
-    return Rating(item, rater, axis, score, str(values.get("sitting") or ""), time)
+    return Rating(item, rater, axis, _sitting(values.get("sitting"), where), score, reason, time)
+
+
+def _sitting(value: object, where: str) -> int:
+    number = _number(value, "sitting", where) or 0.0
+    if number % 1 or not 0 <= number < 2**31:
+        raise UserError(f"{where}: sitting {value!r}; it counts 0, 1, 2, …: a later one replaces an earlier")
+    return int(number)
 
 
 def _number(value: object, name: str, where: str) -> float | None:
@@ -207,6 +222,13 @@ def _number(value: object, name: str, where: str) -> float | None:
     if isinstance(value, bool) or not math.isfinite(number):
         raise UserError(f"{where}: {name} {value!r} is not a number; mend the row")
     return number
+
+
+def scores_of(ratings: Iterable[Rating], axis: RatingAxis) -> Iterator[tuple[str, str, float]]:
+    """(item, rater, score) of one axis; of a rater's sittings on an item, the last."""
+    for rating in standing(rating for rating in ratings if rating.axis == axis):
+        if rating.score is not None:
+            yield rating.pair_id, rating.rater, rating.score
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,17 +244,13 @@ def remove_rater_bias(ratings: Iterable[Rating], axis: Axis) -> Unbiased:
     """Final scores of one axis, as in arXiv 2507.14119.
 
     b_j = mean of rater j's scores − mean of the item means of what j rated; final = mean of (s − b_j).
-    Sittings of one rater on one item are averaged first, so that nobody counts twice.
+    Of a rater's sittings on one item the last counts.
     """
-    cells: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for rating in ratings:
-        if rating.axis == axis:
-            cells[rating.item, rating.rater].append(rating.score)
     by_item: dict[str, list[tuple[str, float]]] = defaultdict(list)
     by_rater: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for (item, rater), scores in cells.items():
-        by_item[item].append((rater, fmean(scores)))
-        by_rater[rater].append((item, fmean(scores)))
+    for item, rater, score in scores_of(ratings, axis):
+        by_item[item].append((rater, score))
+        by_rater[rater].append((item, score))
     if not by_rater:
         raise UserError(f"no ratings of {axis}; every item needs some on both axes")
     if len(by_rater) == 1:
