@@ -22,8 +22,8 @@ from triptych.engines.workers import LoadedRoles, start_worker, work
 from triptych.errors import InfrastructureError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.ledger.writer import GroupCommitter
+from triptych.mining.asking import NotBegun
 from triptych.mining.jobs import Job
-from triptych.mining.miner import NotBegun
 from triptych.mining.perform import Bench, CrunchThreads, Done, failed_call, perform
 from triptych.mining.recent import RecentImages
 from triptych.mining.state import Plan

@@ -1,26 +1,18 @@
-"""The loop: straight-line chains of calls that read like the method, kept busy by the scheduler.
-
-Three outcomes of a call stay apart. Rejected: the model declined, the attempt is spent. Model error: asked
-again a bounded number of times, then spent. Infrastructure error: asked again until the role answers or the
-recipe's patience ends, and never spends an attempt.
-"""
+"""The loop: straight-line chains of calls that read like the method, kept busy by the scheduler."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-from triptych.errors import WorkFailed
-from triptych.ledger.queries import CallHistory, SceneFacts
-from triptych.mining.events import CallEnded, CallStarted, Notice, Observer
+from triptych.ledger.queries import SceneFacts
+from triptych.mining.asking import Asker, Engine, Stopping
+from triptych.mining.events import Notice, Observer
 from triptych.mining.jobs import (
     CheckJob,
     DescribeJob,
     EditJob,
-    Job,
     JudgeJob,
     JudgeName,
     PaintJob,
@@ -28,7 +20,7 @@ from triptych.mining.jobs import (
     judge_job_id,
 )
 from triptych.mining.opening import photograph_state
-from triptych.mining.perform import Done, unjudged
+from triptych.mining.perform import unjudged
 from triptych.mining.schedule import (
     DUPLICATE,
     AttemptTask,
@@ -53,7 +45,7 @@ from triptych.mining.state import (
     scene_state,
     take,
 )
-from triptych.records import Brief, Call, Edit, Fact, Phrase, RoleName, Scene, Source
+from triptych.records import Brief, Edit, Fact, Phrase, Scene, Source
 from triptych.validator.rule import (
     Accepted,
     Undecided,
@@ -61,29 +53,6 @@ from triptych.validator.rule import (
     soft_filter_decision,
     validator_decision,
 )
-
-_LONGEST_PAUSE = 30.0  # seconds between two tries of a role that isn't reached
-
-
-class Engine(Protocol):
-    """Where jobs run. Facts of a finished job are committed before `run` returns."""
-
-    async def run(self, job: Job, number: int, begin: Callable[[], bool]) -> Done:
-        """Do a job, as the number-th try at it, once a place is free and `begin` says so. Raises NotBegun."""
-
-    async def record(self, facts: Sequence[Fact]) -> None:
-        """Commit facts that no job made."""
-
-    def slots(self) -> int:
-        """How many jobs can run at once; the miner keeps about twice as many tasks open."""
-
-
-class _Stopping(Exception):
-    """A chain ends here: the user asked to stop, or the budget is spent."""
-
-
-class NotBegun(Exception):
-    """A job that waited for a place, and was not to begin any more when there was one."""
 
 
 class Miner:
@@ -103,23 +72,20 @@ class Miner:
         self.slots = list(slots)
         self.scheduler = Scheduler(plan, self.slots, spending)
         self._engine = engine
-        self._spending = spending
+        self._asker = Asker(engine, plan.recipe.retries, spending, observer)
         self._observe = observer
         self._known = known  # what the ledger has of a scene, and the description of a photograph
         self._gone = gone
-        self._stop = asyncio.Event()
-        self._unreached_since: dict[RoleName, float] = {}
         self._wording: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._in_flight: dict[str, asyncio.Future[Done]] = {}
 
     def stop(self) -> None:
         """Let calls in flight finish and begin no more."""
-        self._stop.set()
+        self._asker.stop()
 
     @property
     def stopped(self) -> bool:
         """Whether `stop` was called."""
-        return self._stop.is_set()
+        return self._asker.stopped
 
     async def mine(self) -> None:
         """Do everything owed, within the budget. Raises WorkFailed where a role stays unreachable."""
@@ -166,14 +132,14 @@ class Miner:
                     await self._attempt(_state(slot), source, lane.edit, attempt)
                 case DerivedTask(slot, _, derived):
                     await self._derive(_state(slot), derived)
-        except _Stopping:
+        except Stopping:
             return
 
     # -- the chains, stage by stage ------------------------------------------------------------------------
 
     async def _write(self, slot: Slot) -> None:
         """Stage 1: a brief becomes a scene with its edits; a photograph becomes a source."""
-        done = await self._ask(slot.opening, slot.history)
+        done = await self._asker.ask(slot.opening, slot.history)
         if done.outcome != "made":
             slot.spent = done.reason
             return
@@ -213,7 +179,7 @@ class Miner:
                 source.height,
                 source.lost,
             )
-            done = await self._ask(job, scene.calls.get(job.id))
+            done = await self._asker.ask(job, scene.calls.get(job.id))
             if done.outcome != "made":
                 source.spent = done.reason
                 return
@@ -238,7 +204,7 @@ class Miner:
             recipe.edits_per_scene,
             recipe.categories,
         )
-        done = await self._ask(job, scene.calls.get(job.id))
+        done = await self._asker.ask(job, scene.calls.get(job.id))
         if done.outcome != "made":
             source.spent = done.reason
             return
@@ -260,7 +226,7 @@ class Miner:
                 state.seed,
                 state.lost,
             )
-            done = await self._ask(job, scene.calls.get(job.id), state)
+            done = await self._asker.ask(job, scene.calls.get(job.id), state.count_call)
             if done.outcome != "made":
                 state.spent = done.reason
                 return
@@ -291,7 +257,7 @@ class Miner:
             second,
             state.edits[0].category,
         )
-        done = await self._ask(job, scene.calls.get(job.id))
+        done = await self._asker.ask(job, scene.calls.get(job.id))
         if done.outcome == "made":
             scene.phrases[id_] = next(fact for fact in done.facts if isinstance(fact, Phrase))
         else:
@@ -314,7 +280,7 @@ class Miner:
         if isinstance(low_level_decision(state.signals, rule), Undecided):
             derivations = state.derivations() if isinstance(state, DerivedState) else ()
             check = CheckJob(judge_job_id(pair.id, specs("checks")), scene.scene.id, pair, derivations)
-            take(state, (await self._ask(check, None)).facts)
+            take(state, (await self._asker.ask(check)).facts)
         if isinstance(soft_filter_decision(state.verdicts, specs("soft_filter"), rule), Undecided):
             await self._judge(scene, state, "soft_filter", *judged)
         if not isinstance(soft_filter_decision(state.verdicts, specs("soft_filter"), rule), Accepted):
@@ -336,91 +302,12 @@ class Miner:
     ) -> None:
         spec = self.plan.spec_id(role)
         job = JudgeJob(judge_job_id(subject, spec), role, scene.scene.id, subject, image, text, edited)
-        done = await self._ask(job, scene.calls.get(job.id))
+        done = await self._asker.ask(job, scene.calls.get(job.id))
         facts = done.facts
         if done.outcome != "made":
             facts = unjudged(job, spec, done.reason or done.outcome)
             await self._engine.record(facts)
         take(state, facts)
-
-    # -- one call, asked as often as it takes --------------------------------------------------------------
-
-    async def _ask(self, job: Job, history: CallHistory | None, attempt: AttemptState | None = None) -> Done:
-        """Have a job done: made, rejected, or out of tries. Raises _Stopping between two tries.
-
-        Two chains that want the same job (attempts that came out the same have one pair) share its calls.
-        `history`: its calls of earlier commands. `attempt`: whose calls are counted for the budget.
-        """
-        asked = self._in_flight.get(job.id)
-        if asked is not None:
-            return await asyncio.shield(asked)
-        asked = asyncio.get_running_loop().create_future()
-        self._in_flight[job.id] = asked
-        try:
-            done = await self._tried(job, history or CallHistory(), attempt)
-        except BaseException as error:
-            asked.set_exception(error)
-            asked.exception()  # whoever waits for it is told; that nobody does is no error
-            raise
-        finally:
-            del self._in_flight[job.id]
-        asked.set_result(done)
-        return done
-
-    async def _tried(self, job: Job, history: CallHistory, attempt: AttemptState | None) -> Done:
-        errors, number, pause = history.model_errors, history.failures, 0.5
-        limit = self.plan.recipe.retries.model_errors
-        while errors < limit:
-            if self.stopped or not self._spending.affords(job.role):
-                raise _Stopping
-            number += 1
-            done = await self._call(job, number)
-            if done.outcome == "infrastructure_error":
-                self._check_patience(job.role, done.reason)
-                await self._pause(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                continue
-            self._unreached_since.pop(job.role, None)
-            if attempt is not None:
-                attempt.calls += 1
-            if done.outcome != "model_error":
-                return done
-            errors += 1
-            if errors >= limit:
-                return done
-        return Done("model_error", history.last_reason, ())  # its tries were used up before this command
-
-    async def _call(self, job: Job, number: int) -> Done:
-        try:
-            done = await self._engine.run(job, number, lambda: self._begin(job.role))
-        except NotBegun:
-            raise _Stopping from None
-        self._spending.end(sum(fact.seconds for fact in done.facts if isinstance(fact, Call)))
-        self._observe(CallEnded(job.role, done.outcome, done.reason, done.worked, done.detail))
-        return done
-
-    def _begin(self, role: RoleName) -> bool:
-        """Whether a call may begin now; counts it."""
-        if self.stopped or not self._spending.affords(role):
-            return False
-        self._spending.begin(role)
-        self._observe(CallStarted(role))
-        return True
-
-    def _check_patience(self, role: RoleName, reason: str | None) -> None:
-        since = self._unreached_since.setdefault(role, time.monotonic())
-        patience = self.plan.recipe.retries.patience_seconds
-        if time.monotonic() - since >= patience:
-            raise WorkFailed(
-                f"the {role.replace('_', ' ')} was not reached for {patience:g} s ({reason}); all that was "
-                "made is kept: see to it, then run the same command again"
-            )
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stop.wait(), seconds)
-        except TimeoutError:
-            return
 
 
 def _state(slot: Slot) -> SceneState:

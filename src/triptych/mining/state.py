@@ -121,6 +121,10 @@ class AttemptState(PairState):
             return None
         return Pair(self.attempt.pair_id, self.source_image, self.instruction, self.attempt.image)
 
+    def count_call(self) -> None:
+        """One more call that the editor answered or failed at."""
+        self.calls += 1
+
 
 @dataclass(slots=True)
 class DerivedState(PairState):
