@@ -80,6 +80,14 @@ class Multiply(_Part):
     composites_per_source: _Count = Field(
         default=0, ge=0, description="at most so many pairs of a source's edits are joined; needs inverse"
     )
+    chains_per_source: _Count = Field(
+        default=0,
+        ge=0,
+        description="at most so many edits are made on the result of another; needs inverse",
+    )
+    stacks: bool = Field(
+        default=False, description="one instruction for both edits of a chain; needs chains_per_source"
+    )
 
 
 class Budget(_Part):
@@ -135,8 +143,11 @@ class Recipe(_Part):
             raise ValueError("give either photographs, or scenes (at least 1) with a painter and a screen")
         if self.photographs is not None and self.scenes:
             raise ValueError("give either photographs or scenes, not both; two recipes can share a data set")
-        if self.multiply.composites_per_source and not self.multiply.inverse:
-            raise ValueError("multiply.composites_per_source needs multiply.inverse: true")
+        for key in ("composites_per_source", "chains_per_source"):
+            if getattr(self.multiply, key) and not self.multiply.inverse:
+                raise ValueError(f"multiply.{key} needs multiply.inverse: true")
+        if self.multiply.stacks and not self.multiply.chains_per_source:
+            raise ValueError("multiply.stacks needs multiply.chains_per_source: 1 or more")
         return self
 
 

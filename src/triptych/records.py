@@ -9,7 +9,7 @@ same hash over its encoded bytes; `pixels` is the hash over width, height and th
     edit     scene, instruction
     phrase   kind, edit, the other edit, writer's spec
     source   scene, painter's spec, seed, width, height
-    attempt  source, edit, editor's spec, seed
+    attempt  source (of a chain: the attempt that it was made on), edit, editor's spec, seed
     pair     source image, instruction, edited image
     spec     role, back end, its revision, the settings that change its output
 """
@@ -27,8 +27,8 @@ from blake3 import blake3
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Origin = Literal["written", "photograph"]
 RoleName = Literal["writer", "importer", "painter", "screen", "editor", "soft_filter", "checks", "validator"]
-DerivationKind = Literal["inverse", "composite", "chain"]
-PhraseKind = Literal["inverse", "joined"]
+DerivationKind = Literal["inverse", "composite", "chain", "stack"]
+PhraseKind = Literal["inverse", "joined", "stacked"]
 Outcome = Literal["made", "rejected", "model_error", "infrastructure_error"]
 RatingAxis = Literal["adherence", "aesthetics", "accept"]
 
@@ -106,12 +106,12 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """An instruction derived from others: the inverse of one edit, or inverse and forward of two, joined."""
+    """An instruction derived from others: an inverse; inverse and forward of two joined; two stacked."""
 
     id: str
     scene_id: str
     kind: PhraseKind
-    edit_id: str  # the edit that is inverted
+    edit_id: str  # the edit that is inverted; of two stacked, the first
     other_id: str | None  # the edit that follows it; None in an inverse
     spec_id: str  # the Writer's
     instruction: str
@@ -138,7 +138,7 @@ class Attempt:
 
     id: str
     revision: int
-    source_id: str
+    source_id: str  # a Source; of a chain, the Attempt whose picture was edited further
     edit_id: str
     spec_id: str
     seed: int
@@ -262,7 +262,7 @@ def source_id(scene: str, spec: str, seed: int, width: int, height: int) -> str:
 
 
 def attempt_id(source: str, edit: str, spec: str, seed: int) -> str:
-    """Id of one try at (source, edit)."""
+    """Id of one try at (source, edit); `source` is an attempt's id where its result is edited further."""
     return identify("attempt", source, edit, spec, seed)
 
 

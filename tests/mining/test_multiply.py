@@ -21,6 +21,7 @@ from triptych.records import Derivation, Phrase
 from triptych.runs import mine, open_run
 
 BOTH = {"inverse": True, "composites_per_source": 2}
+ALL = BOTH | {"chains_per_source": 2, "stacks": True}
 
 
 def kept(path: Path, *overrides: str) -> list[Triplet]:
@@ -91,6 +92,125 @@ def test_stops_change_nothing(tmp_path: Path, policy: str) -> None:
     assert set(made(tmp_path / "stopped").values()) == {1}
 
 
+def test_chains_go_on_from_an_edited_picture_and_stacks_span_them(tmp_path: Path) -> None:
+    mine(recipe({"validator": {"pass_rate": 0.9}}, multiply=ALL), tmp_path / "run")
+    with open_run(tmp_path / "run") as run:
+        view = run.view()
+        assert not run.owed()
+        assert view.owed == 0
+        rejected = Counter(pair.kind for pair in run.rejected())
+    kinds = Counter(triplet.kind for triplet in view.triplets)
+    assert kinds["chain"] > 0
+    assert kinds["stack"] > 0
+    assert rejected["chain"] > 0
+    assert view.kinds["stack"].made <= kinds["chain"] <= view.kinds["chain"].made
+    assert view.multiplier == round(len(view.triplets) / len(view.selected), 4)
+    for triplet in view.triplets:
+        if triplet.kind in ("chain", "stack"):
+            first, second = triplet.attempts
+            assert first.source_id == triplet.source.id
+            assert second.source_id == first.id
+            assert second.edit_id == triplet.edits[1].id
+            assert triplet.edited_image == second.image
+        if triplet.kind == "chain":
+            assert triplet.source_image == triplet.attempts[0].image
+            assert triplet.instruction == triplet.edits[1].instruction
+            assert triplet.category == triplet.edits[1].category
+            assert triplet.parents == (triplet.attempts[0].pair_id,)
+        if triplet.kind == "stack":
+            assert triplet.source_image == triplet.source.image
+            assert triplet.instruction == " and ".join(edit.instruction for edit in triplet.edits)
+            assert triplet.parents == tuple(attempt.pair_id for attempt in triplet.attempts)
+    per_source = Counter(t.source.id for t in view.triplets if t.kind == "chain")
+    assert max(per_source.values()) <= 2
+    assert verify(RunFolder(tmp_path / "run")) == []
+
+
+def test_chains_of_a_dropped_forward_go_with_it(tmp_path: Path) -> None:
+    mine(recipe({"validator": {"pass_rate": 0.9}}, multiply=ALL), tmp_path / "run")
+    with open_run(tmp_path / "run") as run:
+        chained = {t.attempts[0].id for t in run.view().triplets if t.kind == "chain"}
+    with open_run(tmp_path / "run", ["rule.backward=5"]) as run:
+        view = run.view()
+    gone = {triplet.attempt.id for triplet in view.dropped}
+    assert gone & chained
+    assert not any(gone & {attempt.id for attempt in triplet.attempts} for triplet in view.triplets)
+    assert view.rejections["chain_parent_dropped"] > 0
+
+
+def edits_made(path: Path) -> int:
+    """Calls to the editor."""
+    return sum(call.role == "editor" for call in calls(path))
+
+
+@pytest.mark.parametrize(
+    ("policy", "left_for_chains"),
+    [("best_of", 4), ("until_accepted", 3), ("until_accepted", None), ("uniform", 4)],
+)
+def test_chains_are_the_same_whatever_the_stops_and_the_concurrency(
+    tmp_path: Path, policy: str, left_for_chains: int | None
+) -> None:
+    mine(recipe(policy=policy, multiply=BOTH), tmp_path / "plain")
+    cap = None if left_for_chains is None else edits_made(tmp_path / "plain") + left_for_chains
+    wanted = recipe(policy=policy, multiply=ALL, budget={"calls": {"editor": cap} if cap else {}})
+    mine(wanted, tmp_path / "calm")
+    hasty = recipe(
+        {"editor": {"latency": 0.002}, "validator": {"latency": 0.001}},
+        policy=policy,
+        multiply=ALL,
+        budget={"calls": {"editor": cap} if cap else {}},
+    )
+    for calls_before_stop in (150, 13, 5):
+        _mine_and_drain(hasty, tmp_path / "stopped", calls_before_stop)
+    mine(wanted, tmp_path / "stopped")
+    calm = [(t.id, t.edited_image) for t in kept(tmp_path / "calm")]
+    assert calm == [(t.id, t.edited_image) for t in kept(tmp_path / "stopped")]
+    forward = {t.id for t in kept(tmp_path / "plain") if t.kind == "forward"}
+    assert {t.id for t in kept(tmp_path / "calm") if t.kind == "forward"} == forward
+    assert cap is None or edits_made(tmp_path / "calm") == cap
+    assert set(made(tmp_path / "stopped").values()) == {1}
+    count = len(calls(tmp_path / "stopped"))
+    mine(wanted, tmp_path / "stopped")
+    assert len(calls(tmp_path / "stopped")) == count
+
+
+def test_chains_join_a_finished_run_and_a_raised_budget_goes_on(tmp_path: Path) -> None:
+    mine(recipe(), tmp_path / "later")
+    used = edits_made(tmp_path / "later")
+    for more in (2, 5):
+        mine(recipe(multiply=ALL, budget={"calls": {"editor": used + more}}), tmp_path / "later")
+        assert edits_made(tmp_path / "later") == used + more
+    mine(recipe(multiply=ALL), tmp_path / "later")
+    mine(recipe(multiply=ALL), tmp_path / "at-once")
+    assert [t.id for t in kept(tmp_path / "later")] == [t.id for t in kept(tmp_path / "at-once")]
+    assert set(made(tmp_path / "later")) == set(made(tmp_path / "at-once"))
+
+
+def test_another_rule_owes_only_the_chains_that_it_brings(tmp_path: Path) -> None:
+    mine(recipe(multiply=ALL, rule={"threshold": 4.8}), tmp_path / "run")
+    before = {triplet.id for triplet in kept(tmp_path / "run")}
+    with open_run(tmp_path / "run", ["threshold=4.7"]) as run:
+        owed = run.owed()
+        assert {t.id for t in run.view().triplets if t.kind == "forward"} >= {
+            t.id for t in run.view().triplets if t.kind == "chain" and t.id in before
+        }
+    mine(recipe(multiply=ALL, rule={"threshold": 4.7}), tmp_path / "run")
+    mine(recipe(multiply=ALL, rule={"threshold": 4.7}), tmp_path / "fresh")
+    assert [t.id for t in kept(tmp_path / "run")] == [t.id for t in kept(tmp_path / "fresh")]
+    assert set(owed) <= {"inverse pairs", "composite pairs", "stack pairs", "chained edits to attempt"}
+
+
+def test_a_lost_picture_in_a_chain_is_made_again_with_all_that_hangs_on_it(tmp_path: Path) -> None:
+    mine(recipe(multiply=ALL), tmp_path / "run")
+    chains = [t for t in kept(tmp_path / "run") if t.kind == "chain"]
+    store = RunFolder(tmp_path / "run").image_store()
+    for image in {chains[0].source_image, chains[-1].edited_image}:
+        store.path(image).unlink()
+    mine(recipe(multiply=ALL), tmp_path / "run")
+    assert verify(RunFolder(tmp_path / "run")) == []
+    assert {t.id for t in kept(tmp_path / "run")} >= {t.id for t in chains}
+
+
 def test_an_inverse_that_leans_on_what_came_before_is_asked_again_then_rejected(tmp_path: Path) -> None:
     mine(recipe({"writer": {"leaning_share": 0.6}}, multiply=BOTH), tmp_path / "run")
     leaning = [call for call in calls(tmp_path / "run") if call.reason == "inverse_points_back"]
@@ -103,23 +223,27 @@ def test_an_inverse_that_leans_on_what_came_before_is_asked_again_then_rejected(
 
 
 def test_lineage_is_kept(tmp_path: Path) -> None:
-    mine(recipe(multiply=BOTH), tmp_path / "run")
+    mine(recipe(multiply=ALL), tmp_path / "run")
     with RunFolder(tmp_path / "run").open_ledger(read_only=True) as ledger:
         edges: dict[str, list[Derivation]] = {}
         for edge in ledger.facts(Derivation):
             edges.setdefault(edge.pair_id, []).append(edge)
     for triplet in kept(tmp_path / "run"):
         parents = [edge.parent_id for edge in sorted(edges.get(triplet.id, []), key=lambda e: e.ordinal)]
-        expected = [] if triplet.kind == "forward" else [attempt.pair_id for attempt in triplet.attempts]
-        assert parents == expected
+        attempted = triplet.kind in ("forward", "chain")  # an attempt itself says what it was made on
+        assert parents == ([] if attempted else list(triplet.parents))
 
 
-def test_composites_need_inverses(tmp_path: Path) -> None:
+def test_what_multiplies_names_what_it_needs(tmp_path: Path) -> None:
     from triptych.recipe import dump_recipe
 
-    sets = ["multiply.composites_per_source=2"]
-    with pytest.raises(RecipeError, match=r"needs multiply\.inverse"):
-        parse_recipe(dump_recipe(recipe()), sets, origin="recipe", base=tmp_path)
+    for key, needed in (
+        ("composites_per_source=2", r"needs multiply\.inverse"),
+        ("chains_per_source=1", r"needs multiply\.inverse"),
+        ("stacks=true", r"needs multiply\.chains_per_source"),
+    ):
+        with pytest.raises(RecipeError, match=needed):
+            parse_recipe(dump_recipe(recipe()), [f"multiply.{key}"], origin="recipe", base=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def lineage(triplet: Triplet, data: DataSet) -> dict[str, Json]:
         "prompt": triplet.scene.prompt,
         "scene": triplet.scene.id,
         "edit": triplet.edit.id,
-        "parents": [] if triplet.kind == "forward" else [made.pair_id for made in triplet.attempts],
+        "parents": list(triplet.parents),
         "source": triplet.source.id,
         "source_seed": triplet.source.seed,
         "source_spec": triplet.source.spec_id,

@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from triptych.ledger.images import ImageStore
-from triptych.mining.derive import derive
+from triptych.mining.derive import chains, derive, stacks
 from triptych.mining.schedule import Slot
-from triptych.mining.select import RunView
+from triptych.mining.select import RunView, TripletKind
 from triptych.mining.state import (
     AttemptState,
-    DerivedState,
     Lane,
     PairState,
     Plan,
@@ -65,9 +64,11 @@ class World(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MeasuredDerived:
-    """A derived pair with its truth beside what became of it."""
+    """A pair that is no attempt at a source, with its truth beside what became of it."""
 
-    state: DerivedState
+    kind: TripletKind
+    category: str
+    state: PairState
     truth: KnownTruth
     kept: bool
 
@@ -103,7 +104,7 @@ class Measured:
                 good["forward"].append(pair.truth.good)
         for derived in self.derived:
             if derived.kept:
-                good[derived.state.kind].append(derived.truth.good)
+                good[derived.kind].append(derived.truth.good)
         return {
             kind: {
                 "precision": _share(sum(truths), len(truths)),
@@ -147,14 +148,26 @@ def measure(plan: Plan, slots: Iterable[Slot], view: RunView, world: World) -> M
         for source, lane in slot.state.lanes(plan):
             measured.pairs.extend(_pairs(plan, slot.state, source, lane, selected, world))
         for source in slot.state.passed(plan):
-            for state in derive(plan, slot.state, source, closing=True):
+            for kind, category, state in _derived(plan, slot.state, source):
                 pair = state.pair
                 if pair is None or not state.settled(plan):
                     continue
                 truth = world.truth_of(pair.source_image, pair.instruction, pair.edited_image)
                 if truth is not None:
-                    measured.derived.append(MeasuredDerived(state, truth, pair.id in leaving))
+                    measured.derived.append(MeasuredDerived(kind, category, state, truth, pair.id in leaving))
     return measured
+
+
+def _derived(
+    plan: Plan, scene: SceneState, source: SourceState
+) -> Iterator[tuple[TripletKind, str, PairState]]:
+    """Kind, category and state of every pair that is no attempt at the source."""
+    parts = plan, scene, source
+    for derived in (*derive(*parts, closing=True), *stacks(*parts, closing=True)):
+        yield derived.kind, derived.edits[0].category if derived.kind == "inverse" else "composite", derived
+    for chain in chains(*parts, closing=True):
+        for attempt in chain.lane.attempts:
+            yield "chain", chain.edits[1].category, attempt
 
 
 def _pairs(
@@ -198,9 +211,8 @@ def rows(plan: Plan, measured: Measured) -> Iterator[dict[str, Any]]:
     for pair in measured.pairs:
         yield _row(plan, pair.state, "forward", pair.lane.edit.category, pair.truth, selected=pair.selected)
     for derived in measured.derived:
-        kind = derived.state.kind
-        category = "composite" if kind == "composite" else derived.state.edits[0].category
-        yield _row(plan, derived.state, kind, category, derived.truth, selected=derived.kept)
+        parts = derived.state, derived.kind, derived.category, derived.truth
+        yield _row(plan, *parts, selected=derived.kept)
 
 
 def _row(

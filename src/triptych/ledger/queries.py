@@ -55,7 +55,7 @@ class SceneFacts:
     edits: tuple[Edit, ...]  # by ordinal
     phrases: tuple[Phrase, ...]  # by id
     sources: tuple[Source, ...]  # by seed
-    attempts: Mapping[tuple[str, str], tuple[Attempt, ...]]  # (source id, edit id) → by seed
+    attempts: Mapping[tuple[str, str], tuple[Attempt, ...]]  # (source or attempt id, edit id) → by seed
     signals: Mapping[str, Mapping[str, Mapping[str, float]]]  # pair id → spec id → name → value
     verdicts: Mapping[
         str, Mapping[tuple[str, str], Verdict]
@@ -198,9 +198,17 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
         sources[source.scene_id][source.id] = source
         scene_of_source[source.id] = source.scene_id
     attempts: dict[str, dict[str, Attempt]] = defaultdict(dict)
-    for row in _rows(connection, schema.attempt, "source_id", list(scene_of_source)):
-        attempt = Attempt(*row)
-        attempts[scene_of_source[attempt.source_id]][attempt.id] = attempt
+    scene_of_base, bases = dict(scene_of_source), list(scene_of_source)
+    while bases:  # on sources, then on what was made on those
+        rows = _rows(connection, schema.attempt, "source_id", bases)
+        bases = []
+        for row in rows:
+            attempt = Attempt(*row)
+            scene = scene_of_base[attempt.source_id]
+            attempts[scene][attempt.id] = attempt
+            if attempt.id not in scene_of_base:
+                scene_of_base[attempt.id] = scene
+                bases.append(attempt.id)
 
     scenes_of_pair: dict[str, dict[str, None]] = defaultdict(dict)
     for scene, made in attempts.items():

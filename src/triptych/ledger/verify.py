@@ -147,7 +147,11 @@ def _compare(kind: str, stored: str, derived: str) -> Iterator[Problem]:
 
 def _wrong_pairs(ledger: Ledger) -> Iterator[Problem]:
     attempt, pair, edit, source = schema.attempt.c, schema.pair.c, schema.edit.c, schema.source.c
-    source_fits = exists().where(source.id == attempt.source_id, source.image == pair.source_image)
+    first = schema.attempt.alias("first").c  # of a chain
+    source_fits = or_(
+        exists().where(source.id == attempt.source_id, source.image == pair.source_image),
+        exists().where(first.id == attempt.source_id, first.image == pair.source_image),
+    )
     fits = and_(pair.edited_image == attempt.image, pair.instruction == edit.instruction, source_fits)
     wrong = (
         select(attempt.id, pair.id.label("pair"))
@@ -186,7 +190,7 @@ _REFERENCES: Final[tuple[tuple[Column[Any], tuple[Column[Any], ...]], ...]] = (
     (schema.phrase.c.spec_id, (schema.spec.c.id,)),
     (schema.source.c.scene_id, (schema.scene.c.id,)),
     (schema.source.c.spec_id, (schema.spec.c.id,)),
-    (schema.attempt.c.source_id, (schema.source.c.id,)),
+    (schema.attempt.c.source_id, (schema.source.c.id, schema.attempt.alias("attempt_before").c.id)),
     (schema.attempt.c.edit_id, (schema.edit.c.id,)),
     (schema.attempt.c.spec_id, (schema.spec.c.id,)),
     (schema.attempt.c.pair_id, (schema.pair.c.id,)),

@@ -35,6 +35,7 @@ from triptych.mining.schedule import (
 from triptych.mining.state import (
     AttemptState,
     DerivedState,
+    Lane,
     PairState,
     Plan,
     SceneState,
@@ -128,8 +129,8 @@ class Miner:
                     await self._write(slot)
                 case SourceTask(slot, source):
                     await self._source(_state(slot), source)
-                case AttemptTask(slot, source, lane, attempt):
-                    await self._attempt(_state(slot), source, lane.edit, attempt)
+                case AttemptTask(slot, _, lane, attempt):
+                    await self._attempt(_state(slot), lane, attempt)
                 case DerivedTask(slot, _, derived):
                     await self._derive(_state(slot), derived)
         except Stopping:
@@ -211,18 +212,16 @@ class Miner:
         scene.edits = tuple(fact for fact in done.facts if isinstance(fact, Edit))
         open_lanes(self.plan, scene, source)
 
-    async def _attempt(self, scene: SceneState, source: SourceState, edit: Edit, state: AttemptState) -> None:
+    async def _attempt(self, scene: SceneState, lane: Lane, state: AttemptState) -> None:
         """Stage 4: an edit, and then the gates."""
-        painted = source.source
-        assert painted is not None  # noqa: S101  (lanes open on sources that are there)
         if state.attempt is None:
             job = EditJob(
                 state.id,
                 scene.scene.id,
-                source.id,
-                painted.image,
-                edit.id,
-                edit.instruction,
+                lane.base_id,
+                state.source_image,
+                lane.edit.id,
+                lane.edit.instruction,
                 state.seed,
                 state.lost,
             )
@@ -249,7 +248,7 @@ class Miner:
         job = PhraseJob(
             id_,
             scene.scene.id,
-            "inverse" if second is None else "joined",
+            state.phrase_kind,
             state.edits[0].id,
             state.edits[1].id if second is not None else None,
             scene.scene.prompt,
@@ -267,6 +266,8 @@ class Miner:
         """An inverse starts from the edit's instruction, a composite from the inverse of its first edit."""
         if state.kind == "inverse":
             return state.edits[0].instruction, None
+        if state.kind == "stack":
+            return state.edits[0].instruction, state.edits[1].instruction
         inverse = state.rests_on[0].phrase
         assert inverse is not None  # noqa: S101  (composites rest on accepted inverses)
         return inverse.instruction, state.edits[1].instruction

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import heapq
 import time
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
+from operator import itemgetter
 
 from triptych.ledger.queries import CallHistory
-from triptych.mining.derive import derive
+from triptych.mining.derive import chains, derive, stacks
 from triptych.mining.jobs import ImportJob, WriteJob
 from triptych.mining.state import (
     AttemptState,
@@ -75,6 +78,16 @@ class DerivedTask:
     derived: DerivedState
 
 
+class Phase(IntEnum):
+    """How far the work has come. Each begins when nothing of the one before can be handed out any more."""
+
+    OPEN = 0  # scenes, sources and attempts as they come, and what derives from finished ones
+    POOLED = 1  # no further source will join: `uniform` may draw
+    CLOSING = 2  # no further attempt at a source: what was selected by now is multiplied
+    CHAINING = 3  # results of edits are edited further
+    ENDING = 4  # no further attempt at a chain
+
+
 Task = WriteTask | SourceTask | AttemptTask | DerivedTask
 Position = tuple[int | str, ...]
 
@@ -132,8 +145,9 @@ class Scheduler:
         self._serial = 0
         self._out = 0  # tasks handed out and not yet reported
         self._editing: dict[str, AttemptState] = {}  # handed out, and their edit not known to have ended
-        self._pool_closed = False  # no further source will join: `uniform` may draw
-        self._closing = False  # no further attempt will be made: what was selected may be multiplied
+        self._phase = Phase.OPEN
+        self._chained: list[tuple[Position, Lane]] = []  # lanes of chains, in the order of their attempts
+        self._used_before_chains = 0  # editor calls
         self._open_sources = 0  # written scenes' sources not yet settled, and briefs not yet written
         for slot in self.slots:
             if slot.state is not None:
@@ -147,20 +161,26 @@ class Scheduler:
     def next(self) -> Task | None:
         """The next task, or None: nothing to hand out until something in flight is reported, or at all."""
         task = self._next()
-        if task is None and self._out == 0 and not self._pool_closed:
-            self._pool_closed = True
-            task = self._next()
-        if task is None and self._out == 0 and not self._closing:
-            self._closing = True
-            for slot in self.slots:
-                for source in slot.state.sources if slot.state else ():
-                    self._offer_derived(slot, source)
+        while task is None and self._out == 0 and self._phase < max(Phase):
+            self._phase = Phase(self._phase + 1)
+            self._enter()
             task = self._next()
         if task is not None:
             self._out += 1
             if isinstance(task, AttemptTask) and task.attempt.attempt is None:
                 self._editing[task.attempt.id] = task.attempt
         return task
+
+    def _enter(self) -> None:
+        """Queue what the phase that begins adds."""
+        if self._phase == Phase.CHAINING:
+            self._used_before_chains = sum(self._at_most(slot) for slot in self.slots)
+        for slot in self.slots:
+            for source in slot.state.sources if slot.state else ():
+                if self._phase in (Phase.CLOSING, Phase.ENDING):
+                    self._offer_derived(slot, source)
+                elif self._phase == Phase.CHAINING:
+                    self._offer_chains(slot, source)
 
     def _next(self) -> Task | None:
         if self._judgements:
@@ -217,11 +237,22 @@ class Scheduler:
 
     def _offer_derived(self, slot: Slot, source: SourceState) -> None:
         assert slot.state is not None  # noqa: S101  (it has a source)
-        for derived in derive(self.plan, slot.state, source, closing=self._closing):
+        parts = self.plan, slot.state, source
+        derived_pairs = derive(*parts, closing=self._phase >= Phase.CLOSING)
+        if self._phase >= Phase.CHAINING:
+            derived_pairs += stacks(*parts, closing=self._phase >= Phase.ENDING)
+        for derived in derived_pairs:
             name = identify("derived", *derived.key)
             if name not in self._offered and not derived.settled(self.plan):
                 self._offered.add(name)
                 self._judgements.append(DerivedTask(slot, source, derived))
+
+    def _offer_chains(self, slot: Slot, source: SourceState) -> None:
+        assert slot.state is not None  # noqa: S101  (it has a source)
+        for chain in chains(self.plan, slot.state, source, closing=True):
+            insort(self._chained, (self._place(slot, source, chain.lane), chain.lane), key=itemgetter(0))
+            self._offer_lane(slot, source, chain.lane)
+        self._offer_derived(slot, source)
 
     def _offer_lane(self, slot: Slot, source: SourceState, lane: Lane) -> None:
         for attempt in owed(self.plan, lane):
@@ -239,14 +270,19 @@ class Scheduler:
     def _position(self, slot: Slot, source: SourceState, lane: Lane, attempt: AttemptState) -> Position:
         if self.plan.recipe.policy == "uniform":
             return (identify("draw", self.plan.recipe.seed, attempt.id),)
-        return (slot.ordinal, source.number, lane.edit.ordinal, attempt.seed)
+        return (*self._place(slot, source, lane), attempt.seed)
+
+    @staticmethod
+    def _place(slot: Slot, source: SourceState, lane: Lane) -> tuple[int, ...]:
+        return (slot.ordinal, source.number, *lane.place)
 
     # -- handing out attempts ------------------------------------------------------------------------------
 
     def _next_attempt(self) -> AttemptTask | None:
         if not self._attempts or not self.spending.affords("editor"):
             return None
-        if self.plan.recipe.policy == "uniform" and self._open_sources > 0 and not self._pool_closed:
+        waiting = self._open_sources > 0 and self._phase < Phase.POOLED
+        if self.plan.recipe.policy == "uniform" and waiting:
             return None  # the pool is whole before the first draw, or early scenes were drawn more often
         cap = self.plan.recipe.budget.calls.get("editor")
         if cap is not None and not self._surely_within(self._attempts[0][2], cap):
@@ -258,13 +294,27 @@ class Scheduler:
         if self.plan.recipe.policy == "uniform":  # what was drawn before is made, or being made
             open_calls = sum(self._calls_left(state) for state in self._editing.values())
             return self.spending.calls["editor"] + open_calls < cap
+        if task.lane.base_id == task.source.id:
+            used = self._used_before_lane(task, cap)
+        else:
+            place = self._place(task.slot, task.source, task.lane)
+            before = (lane for at, lane in self._chained if at < place)
+            used = self._used_before_chains + sum(self._lane_at_most(lane) for lane in before)
+        for attempt in task.lane.attempts:
+            if attempt is task.attempt:
+                break
+            used += attempt.calls + self._calls_left(attempt)
+        return used < cap
+
+    def _used_before_lane(self, task: AttemptTask, cap: int) -> int:
+        """Calls that all lanes before the task's take if all open in them fails, counted up to a cap."""
         used = 0
         for slot in self.slots:
             if slot.ordinal >= task.slot.ordinal:
                 break
             used += self._at_most(slot)
             if used >= cap:
-                return False
+                return used
         assert task.slot.state is not None  # noqa: S101  (it has the task's source)
         for source in task.slot.state.sources[: task.source.number]:
             used += self._source_at_most(task.slot.state, source)
@@ -272,11 +322,7 @@ class Scheduler:
             if lane is task.lane:
                 break
             used += self._lane_at_most(lane)
-        for attempt in task.lane.attempts:
-            if attempt is task.attempt:
-                break
-            used += attempt.calls + self._calls_left(attempt)
-        return used < cap
+        return used
 
     def _calls_left(self, attempt: AttemptState) -> int:
         """Calls to the editor that an attempt may still take."""
@@ -338,14 +384,21 @@ def count_owed(plan: Plan, slots: Iterable[Slot]) -> Mapping[str, int]:
         if slot.state.scene.origin == "photograph" and not slot.state.edits:
             counts["photographs to describe"] += 1
         for _, lane in slot.state.lanes(plan):
-            for attempt in owed(plan, lane):
-                decision = attempt.decision(plan)
-                if decision is None:
-                    counts["edits to attempt"] += 1
-                elif isinstance(decision, Undecided):
-                    counts[f"{decision.gate.replace('_', ' ')} verdicts"] += 1
+            _count_lane(plan, lane, counts)
         for source in slot.state.passed(plan):
-            for derived in derive(plan, slot.state, source, closing=False):
+            parts = plan, slot.state, source
+            for derived in (*derive(*parts, closing=False), *stacks(*parts, closing=False)):
                 if not derived.settled(plan):
                     counts[f"{derived.kind} pairs"] += 1
+            for chain in chains(*parts, closing=False):
+                _count_lane(plan, chain.lane, counts, "chained ")
     return counts
+
+
+def _count_lane(plan: Plan, lane: Lane, counts: Counter[str], what: str = "") -> None:
+    for attempt in owed(plan, lane):
+        decision = attempt.decision(plan)
+        if decision is None:
+            counts[f"{what}edits to attempt"] += 1
+        elif isinstance(decision, Undecided):
+            counts[f"{decision.gate.replace('_', ' ')} verdicts"] += 1

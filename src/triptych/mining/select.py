@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from triptych.mining.derive import derive, kept_after_backward
+from triptych.mining.derive import chains, derive, kept_after_backward, stacks
 from triptych.mining.schedule import Slot
 from triptych.mining.state import (
     AttemptState,
@@ -38,7 +38,7 @@ FUNNEL_STAGES = (
 )
 
 
-TripletKind = Literal["forward", "inverse", "composite"]
+TripletKind = Literal["forward", "inverse", "composite", "chain", "stack"]
 KINDS: tuple[TripletKind, ...] = get_args(TripletKind)
 
 
@@ -46,8 +46,8 @@ KINDS: tuple[TripletKind, ...] = get_args(TripletKind)
 class JudgedPair:
     """⟨source image, instruction, edited image⟩ and what it came from.
 
-    Forward: an attempt at its (source, instruction). Derived ones name the edits and attempts that they were
-    made of, the inverted one first.
+    Forward: an attempt at its (source, instruction). Others name the edits and attempts that they were made
+    of: the inverted one first, of chains and stacks the one that was made first.
     """
 
     id: str  # of its Pair
@@ -63,12 +63,17 @@ class JudgedPair:
     @property
     def category(self) -> str:
         """Category of its edit; a joined one is composite."""
-        return "composite" if self.kind == "composite" else self.edits[0].category
+        return "composite" if self.kind in ("composite", "stack") else self.edits[-1].category
 
     @property
     def edit(self) -> Edit:
         """The (first) edit that it came from."""
         return self.edits[0]
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Ids of the Pairs that it came from."""
+        return tuple(made.pair_id for made in self.attempts if made.pair_id != self.id)
 
     @property
     def attempt(self) -> Attempt:
@@ -107,7 +112,7 @@ class RejectedPair(JudgedPair):
 class KindCounts:
     """How many pairs of a kind there are, and how many leave the run."""
 
-    made: int = 0  # forward: selected before the backward filter; derived: judged to the end
+    made: int = 0  # forward: selected before the backward filter; others: judged to the end
     kept: int = 0
 
 
@@ -204,8 +209,37 @@ def _select(view: RunView, plan: Plan, scene: SceneState, source: SourceState) -
             view.rejections[verdict.reason] += 1
         else:
             view.owed += 1
-    for state in derived:
+    stay |= _count_chains(view, plan, scene, source, stay)
+    for state in (*derived, *stacks(plan, scene, source, closing=True)):
         _count_derived(view, plan, scene.scene, source.source, state, stay)
+
+
+def _count_chains(
+    view: RunView, plan: Plan, scene: SceneState, source: SourceState, stay: Collection[str]
+) -> set[str]:
+    """The best of every chain leaves the run if the edit that it was made on does; ids of those that do."""
+    assert source.source is not None  # noqa: S101  (callers looked)
+    leaving: set[str] = set()
+    for chain in chains(plan, scene, source, closing=True):
+        for state in chain.lane.attempts:
+            decision = state.decision(plan)
+            if isinstance(decision, Rejected):
+                view.rejections[f"chain_{decision.reason}"] += 1
+        view.kinds["chain"].made += chain.lane.finished(plan)
+        view.owed += not chain.lane.finished(plan)
+        best = chain.lane.best(plan)
+        if best is None:
+            continue
+        attempt, scores = best
+        if chain.first.id not in stay:
+            view.rejections["chain_parent_dropped"] += 1
+            continue
+        leaving.add(attempt.id)
+        pair = chain.first.image, chain.edits[1].instruction, attempt.image
+        root = scene.scene, source.source
+        made_of = chain.edits, (chain.first, attempt)
+        view.triplets.append(Triplet(attempt.pair_id, "chain", *root, *made_of, *pair, scores))
+    return leaving
 
 
 def _count_derived(
@@ -246,9 +280,15 @@ def rejected_pairs(plan: Plan, slots: Iterable[Slot]) -> Iterator[RejectedPair]:
                     if attempt.attempt is not None:
                         made_of = (lane.edit,), (attempt.attempt,)
                         yield from _if_rejected(plan, "forward", *root, *made_of, attempt)
-            for derived in derive(plan, slot.state, source, closing=True):
+            parts = plan, slot.state, source
+            for derived in (*derive(*parts, closing=True), *stacks(*parts, closing=True)):
                 made_of_many = derived.edits, derived.attempts
                 yield from _if_rejected(plan, derived.kind, *root, *made_of_many, derived)
+            for chain in chains(*parts, closing=True):
+                for attempt in chain.lane.attempts:
+                    if attempt.attempt is not None:
+                        both = chain.edits, (chain.first, attempt.attempt)
+                        yield from _if_rejected(plan, "chain", *root, *both, attempt)
 
 
 def _if_rejected(

@@ -43,6 +43,12 @@ from triptych.validator.rule import (
     screen_decision,
 )
 
+DerivedKind = Literal["inverse", "composite", "stack"]
+_PHRASE_KINDS: Mapping[DerivedKind, PhraseKind] = {
+    "inverse": "inverse",
+    "composite": "joined",
+    "stack": "stacked",
+}
 _SIZE_STEP = 11  # coprime with the number of sizes: the seeds of a scene go through all of them
 
 
@@ -128,10 +134,10 @@ class AttemptState(PairState):
 
 @dataclass(slots=True)
 class DerivedState(PairState):
-    """A pair derived from accepted attempts at one source: an inverse, or a composite of two."""
+    """A pair derived from accepted attempts at one source: an inverse, a composite or a stack of two."""
 
-    kind: Literal["inverse", "composite"]
-    edits: tuple[Edit, ...]  # the one that is inverted, and of a composite the one that follows
+    kind: DerivedKind
+    edits: tuple[Edit, ...]  # the one that is inverted (of a stack: made first), then the one that follows
     attempts: tuple[Attempt, ...]  # accepted, of these edits
     source_image: str
     edited_image: str
@@ -153,9 +159,13 @@ class DerivedState(PairState):
 
     def phrase_id(self, plan: Plan) -> str:
         """Id of the instruction that it needs."""
-        kind: PhraseKind = "inverse" if self.kind == "inverse" else "joined"
         other = self.edits[1].id if len(self.edits) > 1 else None
-        return phrase_id(kind, self.edits[0].id, other, plan.spec_id("writer"))
+        return phrase_id(self.phrase_kind, self.edits[0].id, other, plan.spec_id("writer"))
+
+    @property
+    def phrase_kind(self) -> PhraseKind:
+        """What kind of instruction it needs."""
+        return _PHRASE_KINDS[self.kind]
 
     def derivations(self) -> tuple[Derivation, ...]:
         """The edges from its parents."""
@@ -169,8 +179,10 @@ class DerivedState(PairState):
 
 @dataclass(slots=True)
 class Lane:
-    """All attempts at one (source, instruction)."""
+    """All attempts at one (source, instruction); of a chain, at one (edited picture, instruction)."""
 
+    base_id: str  # the source, or the attempt whose picture is edited further
+    place: tuple[int, ...]  # among the lanes of its source
     edit: Edit
     attempts: list[AttemptState]
 
@@ -196,6 +208,24 @@ class Lane:
         return best
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Two edits one after the other: source → i → j, where j is made on the picture that i gave."""
+
+    first: Attempt  # accepted, of edits[0]
+    edits: tuple[Edit, Edit]
+    lane: Lane  # attempts at edits[1] on the first's picture
+    rests_on: DerivedState  # the first's inverse
+
+    def stack(self, plan: Plan, source: Source) -> DerivedState | None:
+        """⟨source, both instructions as one, the chain's end⟩; None while the chain has no accepted end."""
+        best = self.lane.best(plan)
+        if best is None:
+            return None
+        attempts = self.first, best[0]
+        return DerivedState("stack", self.edits, attempts, source.image, best[0].image)
+
+
 @dataclass(slots=True)
 class SourceState:
     """One seed of a scene: owed, spent, or painted and screened."""
@@ -211,6 +241,7 @@ class SourceState:
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
     lanes: list[Lane] = field(default_factory=list)
     derived: dict[tuple[str, ...], DerivedState] = field(default_factory=dict)
+    chains: dict[tuple[str, ...], Chain] = field(default_factory=dict)
 
     def decision(self, plan: Plan, scene: Scene) -> Decision | None:
         """What the screen says; a photograph has nothing to be screened against and passes."""
@@ -327,16 +358,22 @@ def open_lanes(plan: Plan, scene: SceneState, source: SourceState) -> None:
     assert source.source is not None  # noqa: S101  (callers look first)
     image = source.source.image
     source.verdicts.update(scene.facts.verdicts.get(image, {}))
-    source.lanes = []
-    for edit in scene.edits:
-        made = {attempt.id: attempt for attempt in scene.facts.attempts.get((source.id, edit.id), ())}
-        lane = Lane(edit, [])
-        for number in range(plan.recipe.attempts):
-            seed = plan.seed(number)
-            id_ = attempt_id(source.id, edit.id, plan.spec_id("editor"), seed)
-            lane.attempts.append(AttemptState(id_, seed, image, edit.instruction))
-            _place_attempt(plan, scene, lane.attempts[-1], made.get(id_))
-        source.lanes.append(lane)
+    source.lanes = [open_lane(plan, scene, (source.id, image), (edit.ordinal,), edit) for edit in scene.edits]
+
+
+def open_lane(
+    plan: Plan, scene: SceneState, base: tuple[str, str], place: tuple[int, ...], edit: Edit
+) -> Lane:
+    """The attempts owed at an edit of a picture, with all that is known of them. `base`: its id and image."""
+    id_of_base, image = base
+    made = {attempt.id: attempt for attempt in scene.facts.attempts.get((id_of_base, edit.id), ())}
+    lane = Lane(id_of_base, place, edit, [])
+    for number in range(plan.recipe.attempts):
+        seed = plan.seed(number)
+        id_ = attempt_id(id_of_base, edit.id, plan.spec_id("editor"), seed)
+        lane.attempts.append(AttemptState(id_, seed, image, edit.instruction))
+        _place_attempt(plan, scene, lane.attempts[-1], made.get(id_))
+    return lane
 
 
 def _place_attempt(plan: Plan, scene: SceneState, state: AttemptState, attempt: Attempt | None) -> None:

@@ -20,6 +20,7 @@ from triptych.datasets.gallery.thumbnails import thumbnail
 from triptych.errors import MissingImage, PictureError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.ledger.queries import RoleCost
+from triptych.mining.select import KINDS
 from triptych.records import Json
 
 _REASONS = {
@@ -35,6 +36,7 @@ _REASONS = {
     "zoomed": "The rest of the picture was scaled",
     "adherence": "Adherence below the threshold",
     "aesthetics": "Aesthetics below the threshold",
+    "parent_dropped": "What it was made from was dropped",
     "backward_inconsistent": "Its inverse doesn't lead to the source",
 }
 
@@ -68,17 +70,13 @@ def write_gallery(path: Path, data: GalleryData) -> None:
 
 def reason_in_words(reason: str) -> str:
     """A reason as the page words it."""
-    for kind in ("inverse", "composite"):
-        if reason.startswith(f"{kind}_"):
-            told = reason_in_words(reason.removeprefix(f"{kind}_"))
-            return f"{kind.capitalize()}: {told[0].lower()}{told[1:]}"
-    if "unscored_" in reason:
-        judge, _, why = reason.partition("unscored_")
-        return f"{judge.replace('_', ' ') or 'validator '}gave no score: {why.replace('_', ' ')}".capitalize()
-    for kind in ("inverse", "composite"):
+    for kind in KINDS[1:]:
         stem = reason.removeprefix(f"{kind}_")
         if stem != reason:
             return f"{kind.capitalize()}: {_lowered(reason_in_words(stem))}"
+    if "unscored_" in reason:
+        judge, _, why = reason.partition("unscored_")
+        return f"{judge.replace('_', ' ') or 'validator '}gave no score: {why.replace('_', ' ')}".capitalize()
     return _REASONS.get(reason, reason.replace("_", " ").capitalize())
 
 
