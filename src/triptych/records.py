@@ -17,9 +17,9 @@ same hash over its encoded bytes; `pixels` is the hash over width, height and th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 from blake3 import blake3
@@ -204,6 +204,58 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a back end knows of a call beyond its answer. None: not known, or not the case."""
+
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    price: float | None = None  # in the currency of the recipe
+    seconds: float | None = None  # this answer's share, where one request gave several
+    terms: str | None = None  # under which the answer was given: an API's, or a model's licence
+    raw: str | None = None  # the model's own words, or what is known of the file it sent
+    warning: str | None = None  # for people
+
+    def __add__(self, other: Receipt) -> Receipt:
+        """Both together: what was spent adds up, and of the rest the later word holds."""
+        return Receipt(
+            _sum(self.tokens_in, other.tokens_in),
+            _sum(self.tokens_out, other.tokens_out),
+            _sum(self.price, other.price),
+            _sum(self.seconds, other.seconds),
+            other.terms or self.terms,
+            other.raw if self.raw is None else self.raw + "\n" + (other.raw or ""),
+            other.warning or self.warning,
+        )
+
+    def split(self, count: int) -> list[Receipt]:
+        """The parts of `count` answers that one request gave: they add up to it, less its words."""
+
+        def parts(spent: int | None) -> list[int | None]:
+            if spent is None:
+                return [None] * count
+            return [spent // count + (number < spent % count) for number in range(count)]
+
+        def part(spent: float | None) -> float | None:
+            return None if spent is None else spent / count
+
+        return [
+            replace(
+                self,
+                tokens_in=came,
+                tokens_out=went,
+                price=part(self.price),
+                seconds=part(self.seconds),
+                raw=None,
+            )
+            for came, went in zip(parts(self.tokens_in), parts(self.tokens_out), strict=True)
+        ]
+
+
+def _sum(one: Any, other: Any) -> Any:
+    return one if other is None else other if one is None else one + other
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request to a role, whatever came of it. Retries are calls too."""
 
@@ -217,6 +269,10 @@ class Call:
     price: float | None  # in the currency of the recipe; None: not known
     finished_at: float  # seconds since the epoch
     scene_id: str | None  # None: the scene isn't known before the call
+    tokens_in: int | None = None  # where a language model told them
+    tokens_out: int | None = None
+    terms: str | None = None  # an API's, where its answers come under any
+    raw: str | None = None  # a writer's own words; what is known of a file that was sent
 
 
 Fact = (

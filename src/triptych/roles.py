@@ -10,17 +10,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, TypeVar
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from triptych.errors import CallFailed
 from triptych.pixels.picture import ImageFormat, Picture
-from triptych.records import Json, RoleName, Spec
+from triptych.records import Json, Receipt, RoleName, Spec
 
 Placement = Literal["cpu", "io", "gpu"]
 T = TypeVar("T")
-Answered = Sequence[T | CallFailed]
+
+
+@dataclass(frozen=True, slots=True)
+class Metered(Generic[T]):
+    """An answer, or a failure, with what is known of its call: tokens, price, terms, the model's words."""
+
+    answer: T | CallFailed
+    receipt: Receipt
+
+
+Answered = Sequence[T | CallFailed | Metered[T]]
 
 
 class BackendSettings(BaseModel):
@@ -46,10 +56,13 @@ class RoleConfig:
     image_format: ImageFormat = "jpeg"  # how pictures of this run are stored
 
 
-def spec_of(config: RoleConfig, settings: BackendSettings, revision: str) -> Spec:
-    """The spec of a back end: its settings less those that never change an answer."""
+def spec_of(config: RoleConfig, settings: BackendSettings, revision: str, **found: Json) -> Spec:
+    """The spec of a back end: its settings less those that never change an answer.
+
+    `found` is what else changes it and is no setting: a version of its prompts, of its weights.
+    """
     kept = settings.model_dump(mode="json", exclude=set(settings.not_in_spec))
-    return Spec(config.role, config.backend, revision, kept)
+    return Spec(config.role, config.backend, revision, kept | found)
 
 
 class Backend(Protocol):
@@ -68,6 +81,16 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Guide:
+    """What the user's own brief says of every scene and instruction."""
+
+    language: str | None = None  # of the instructions; None: English
+    banned: tuple[str, ...] = ()  # what neither scenes nor instructions may be about
+    examples: tuple[str, ...] = ()  # requests of real users, whose manner is to be met
+    taxonomy: tuple[tuple[str, str], ...] = ()  # own categories: name, what it asks for
+
+
+@dataclass(frozen=True, slots=True)
 class SceneRequest:
     """A brief, as a Writer sees it."""
 
@@ -77,6 +100,8 @@ class SceneRequest:
     categories: tuple[str, ...] = ()  # the categories wanted, in order; empty: the Writer chooses
     topic: str | None = None
     style: str | None = None
+    guide: Guide = Guide()
+    again: int = 0  # how often the same was asked before, and what came couldn't be used
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +112,7 @@ class PhotographRequest:
     picture: Picture
     edits: int
     categories: tuple[str, ...] = ()
+    guide: Guide = Guide()
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,7 +231,7 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
             verdicts[row[0]][row[2], row[1]] = Verdict(*row)
     calls: dict[str, list[Any]] = defaultdict(list)
     for row in _rows(connection, schema.call, "scene_id", wanted, failed=True):
-        calls[row[-1]].append(row)
+        calls[row.scene_id].append(row)
 
     found = []
     for id_ in wanted:

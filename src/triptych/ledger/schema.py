@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     inspect,
     select,
+    text,
 )
 from sqlalchemy.types import BigInteger, TypeEngine
 
@@ -101,8 +102,15 @@ rating: Final = _table(
 call: Final = _table(
     Call,
     "job_id number finished_at",
-    optional="reason price scene_id",
-    types={"number": Integer(), "seconds": Double(), "price": Double(), "finished_at": Double()},
+    optional="reason price scene_id tokens_in tokens_out terms raw",
+    types={
+        "number": Integer(),
+        "seconds": Double(),
+        "price": Double(),
+        "finished_at": Double(),
+        "tokens_in": BigInteger(),
+        "tokens_out": BigInteger(),
+    },
 )
 
 Index("edit_by_scene", edit.c.scene_id)
@@ -136,8 +144,15 @@ def _add_ratings(connection: Connection) -> None:
     rating.create(connection, checkfirst=True)
 
 
+def _add_receipts(connection: Connection) -> None:
+    there = {column["name"] for column in inspect(connection).get_columns(call.name)}
+    for name, kind in {"tokens_in": "BIGINT", "tokens_out": "BIGINT", "terms": "TEXT", "raw": "TEXT"}.items():
+        if name not in there:
+            connection.execute(text(f"ALTER TABLE {call.name} ADD COLUMN {name} {kind}"))
+
+
 # Step n (from 0) makes format n + 2 of format n + 1. A new ledger is created in the newest format.
-MIGRATIONS: Final[tuple[Migration, ...]] = (_add_ratings,)
+MIGRATIONS: Final[tuple[Migration, ...]] = (_add_ratings, _add_receipts)
 
 
 def format_of(connection: Connection) -> int | None:

@@ -43,6 +43,7 @@ from triptych.records import (
     Outcome,
     Pair,
     Phrase,
+    Receipt,
     RoleName,
     Scene,
     Signal,
@@ -62,6 +63,7 @@ from triptych.roles import (
     JoinRequest,
     Judge,
     JudgeRequest,
+    Metered,
     Painter,
     PaintRequest,
     PairSubject,
@@ -74,6 +76,8 @@ from triptych.roles import (
 )
 
 T = TypeVar("T")
+
+_LONGEST_RAW = 20_000  # characters kept of what a model said
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,13 @@ class Bench:
     recent: RecentImages = field(default_factory=lambda: RecentImages(0))
 
 
+@dataclass(slots=True)
+class Bill:
+    """What the back end says of one call, whether it gave an answer or failed."""
+
+    receipt: Receipt = field(default_factory=Receipt)
+
+
 def _nobody_waits() -> None:
     return None
 
@@ -129,14 +140,16 @@ async def perform(job: Job, number: int, bench: Bench, answered: Callable[[], No
     reason: str | None = None
     detail = ""
     spec = _spec(job, bench)
+    bill = Bill()
     try:
-        facts, seconds, detail = await _made(job, number, spec, bench, started, answered)
+        facts, seconds, detail = await _made(job, number, spec, bench, started, answered, bill)
     except CallFailed as failure:
         seconds = time.perf_counter() - started
         outcome, reason, detail = _outcome(failure), failure.reason, failure.detail
     if outcome == "made" and isinstance(job, CheckJob | ImportJob):
         return Done(outcome, reason, facts, detail, time.perf_counter() - started)
-    nominal = bench.roles.seconds(job.role)
+    nominal, told = bench.roles.seconds(job.role), bill.receipt
+    seconds = seconds if told.seconds is None else told.seconds
     call = Call(
         role=job.role,
         spec_id=spec.id,
@@ -145,11 +158,15 @@ async def perform(job: Job, number: int, bench: Bench, answered: Callable[[], No
         outcome=outcome,
         reason=reason,
         seconds=seconds if nominal is None else nominal,
-        price=bench.roles.price(job.role),
+        price=bench.roles.price(job.role) if told.price is None else told.price,
         finished_at=time.time(),
         scene_id=None if isinstance(job, WriteJob | ImportJob) else job.scene_id,
+        tokens_in=told.tokens_in,
+        tokens_out=told.tokens_out,
+        terms=told.terms,
+        raw=None if told.raw is None else storable(told.raw)[:_LONGEST_RAW],
     )
-    return Done(outcome, reason, (*facts, call), detail, time.perf_counter() - started)
+    return Done(outcome, reason, (*facts, call), detail or told.warning or "", time.perf_counter() - started)
 
 
 def failed_call(job: Job, number: int, spec_id: str, failure: CallFailed, seconds: float) -> Call:
@@ -187,25 +204,31 @@ def _backend(bench: Bench, role: RoleName) -> Writer | Painter | Editor | Judge:
 
 
 async def _made(
-    job: Job, number: int, spec: Spec, bench: Bench, started: float, answered: Callable[[], None]
+    job: Job,
+    number: int,
+    spec: Spec,
+    bench: Bench,
+    started: float,
+    answered: Callable[[], None],
+    bill: Bill,
 ) -> tuple[tuple[Fact, ...], float, str]:
     """Facts made by the job, the seconds its model took, and what people should know of it."""
     detail = ""
     match job:
         case WriteJob():
-            facts = await _write(job, bench)
+            facts = await _write(job, bench, bill)
         case ImportJob():
             facts, detail = await bench.crunch(lambda: _import(job, spec, bench))
         case DescribeJob():
-            facts = await _describe(job, bench)
+            facts = await _describe(job, bench, bill)
         case PaintJob():
-            picture = await _paint(job, bench)
+            picture = await _paint(job, bench, bill)
             seconds = time.perf_counter() - started
             answered()
             return await bench.crunch(lambda: _store_source(job, spec, picture, bench)), seconds, detail
         case EditJob():
             (source,) = await _load(bench, job.source_image)
-            picture = await _edit(job, source, bench)
+            picture = await _edit(job, source, bench, bill)
             seconds = time.perf_counter() - started
             answered()
             facts = await bench.crunch(lambda: _store_attempt(job, spec, source, picture, bench))
@@ -213,9 +236,9 @@ async def _made(
         case CheckJob():
             facts = await bench.crunch(lambda: _check(job, bench))
         case PhraseJob():
-            facts = await _phrase(job, number, spec, bench)
+            facts = await _phrase(job, number, spec, bench, bill)
         case JudgeJob():
-            facts = await _judge(job, spec, bench)
+            facts = await _judge(job, spec, bench, bill)
     return facts, time.perf_counter() - started, detail
 
 
@@ -234,10 +257,13 @@ def _read(bench: Bench, image: str) -> Picture:
     return Picture.from_encoded(data)
 
 
-def _only(answers: Answered[T]) -> T:
+def _only(answers: Answered[T], bill: Bill) -> T:
     if len(answers) != 1:
         raise ModelError("wrong_count", f"{len(answers)} answers to one request")
     answer = answers[0]
+    if isinstance(answer, Metered):
+        bill.receipt = bill.receipt + answer.receipt
+        answer = answer.answer
     if isinstance(answer, CallFailed):
         raise answer
     return answer
@@ -257,9 +283,9 @@ def _edits(scene: str, draft: SceneDraft, wanted: int) -> tuple[Edit, ...]:
     return tuple(kept.values())
 
 
-async def _write(job: WriteJob, bench: Bench) -> tuple[Fact, ...]:
+async def _write(job: WriteJob, bench: Bench, bill: Bill) -> tuple[Fact, ...]:
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
-    draft = _only(await writer.write([job.request]))
+    draft = _only(await writer.write([job.request]), bill)
     prompt = storable(draft.prompt or "")
     if not prompt:
         raise ModelError("empty_prompt")
@@ -271,42 +297,42 @@ async def _write(job: WriteJob, bench: Bench) -> tuple[Fact, ...]:
     return (scene, *edits, Brief(job.id, job.ordinal, job.asked, scene.id, ids))
 
 
-async def _describe(job: DescribeJob, bench: Bench) -> tuple[Fact, ...]:
+async def _describe(job: DescribeJob, bench: Bench, bill: Bill) -> tuple[Fact, ...]:
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
     (picture,) = await _load(bench, job.image)
     seed = int(job.scene_id[:8], 16)  # the photograph's own: the same whatever else is in its folder
     request = PhotographRequest(seed, picture, job.edits, job.categories)
-    draft = _only(await writer.describe([request]))
+    draft = _only(await writer.describe([request]), bill)
     edits = _edits(job.scene_id, draft, job.edits)
     if not edits:
         raise ModelError("no_edits")
     return (*edits, Brief(job.id, 0, job.asked, job.scene_id, [edit.id for edit in edits]))
 
 
-async def _phrase(job: PhraseJob, number: int, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
+async def _phrase(job: PhraseJob, number: int, spec: Spec, bench: Bench, bill: Bill) -> tuple[Fact, ...]:
     """A writer that leans on an earlier picture is asked again, with another seed."""
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
     if job.second is None:
         request = InvertRequest(job.prompt, job.first, job.category, number)
-        text = storable(_only(await writer.invert([request])))
+        text = storable(_only(await writer.invert([request]), bill))
         word = points_back(text)
         if word is not None:
             raise ModelError("inverse_points_back", f"{word!r} in {text!r}")
     else:
-        text = storable(_only(await writer.join([JoinRequest(job.first, job.second, number)])))
+        text = storable(_only(await writer.join([JoinRequest(job.first, job.second, number)]), bill))
     if not text:
         raise ModelError("empty_instruction")
     return (Phrase(job.id, job.scene_id, job.kind, job.edit_id, job.other_id, spec.id, text),)
 
 
-async def _paint(job: PaintJob, bench: Bench) -> Picture:
+async def _paint(job: PaintJob, bench: Bench, bill: Bill) -> Picture:
     painter: Painter = _backend(bench, "painter")  # type: ignore[assignment]
-    return _only(await painter.paint([PaintRequest(job.prompt, job.seed, job.width, job.height)]))
+    return _only(await painter.paint([PaintRequest(job.prompt, job.seed, job.width, job.height)]), bill)
 
 
-async def _edit(job: EditJob, source: Picture, bench: Bench) -> Picture:
+async def _edit(job: EditJob, source: Picture, bench: Bench, bill: Bill) -> Picture:
     editor: Editor = _backend(bench, "editor")  # type: ignore[assignment]
-    return _only(await editor.edit([EditRequest(source, job.instruction, job.seed)]))
+    return _only(await editor.edit([EditRequest(source, job.instruction, job.seed)]), bill)
 
 
 def _stored(picture: Picture, bench: Bench) -> tuple[str, Picture]:
@@ -375,7 +401,7 @@ def _check(job: CheckJob, bench: Bench) -> tuple[Fact, ...]:
     return (job.pair, *job.derivations, *_signals(job.pair.id, source, edited))
 
 
-async def _judge(job: JudgeJob, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
+async def _judge(job: JudgeJob, spec: Spec, bench: Bench, bill: Bill) -> tuple[Fact, ...]:
     judge: Judge = _backend(bench, job.role)  # type: ignore[assignment]
     questions = QUESTIONS[job.role]
     subject: SourceSubject | PairSubject
@@ -385,7 +411,7 @@ async def _judge(job: JudgeJob, spec: Spec, bench: Bench) -> tuple[Fact, ...]:
     else:
         source, edited = await _load(bench, job.image, job.edited_image)
         subject = PairSubject(source, job.text, edited)
-    answers = _only(await judge.judge([JudgeRequest(subject, questions)]))
+    answers = _only(await judge.judge([JudgeRequest(subject, questions)]), bill)
     if len(answers) != len(questions):
         raise ModelError("wrong_count", f"{len(answers)} answers to {len(questions)} questions")
     return tuple(
