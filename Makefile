@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Every install keeps to these: left alone, another package would pull in a newer torch with gigabytes of CUDA.
+export PIP_CONSTRAINT := $(CURDIR)/requirements/constraints.txt
+
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
 
 .PHONY: mine dev test test-slow lint types layers unit bench agreement figures lock clean clean-runs clean-runs
@@ -19,8 +22,8 @@ $(VENV)/core.stamp: requirements/core.txt requirements/build.txt pyproject.toml
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/dev.stamp: $(VENV)/core.stamp requirements/dev.txt scripts/system_parts.sh
-	$(PIP) install --requirement requirements/dev.txt
+$(VENV)/dev.stamp: $(VENV)/core.stamp requirements/dev.txt requirements/gpu.txt requirements/constraints.txt scripts/system_parts.sh
+	$(PIP) install --requirement requirements/dev.txt --requirement requirements/gpu.txt
 	sh scripts/system_parts.sh
 	touch $@
 
@@ -62,6 +65,8 @@ figures: dev mine
 lock: dev
 	$(LOCK) --output-file requirements/core.txt pyproject.toml
 	$(LOCK) --extra dev --constraint requirements/core.txt --output-file requirements/dev.txt pyproject.toml
+	$(LOCK) --extra gpu --constraint requirements/core.txt --constraint requirements/dev.txt \
+		--unsafe-package torch --unsafe-package torchvision --output-file requirements/gpu.txt pyproject.toml
 	$(LOCK) --all-build-deps --only-build-deps --constraint requirements/dev.txt --output-file requirements/build.txt pyproject.toml
 
 clean:
