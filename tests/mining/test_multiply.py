@@ -186,6 +186,20 @@ def test_chains_join_a_finished_run_and_a_raised_budget_goes_on(tmp_path: Path) 
     assert set(made(tmp_path / "later")) == set(made(tmp_path / "at-once"))
 
 
+def test_derived_pairs_can_be_held_to_other_thresholds_without_a_call(tmp_path: Path) -> None:
+    mine(recipe({"validator": {"pass_rate": 0.5}}, multiply=BOTH), tmp_path / "run")
+    with open_run(tmp_path / "run") as run:
+        strict = run.view()
+    with open_run(tmp_path / "run", ["derived.threshold=2"]) as run:
+        lax = run.view()
+    assert [t.id for t in lax.selected] == [t.id for t in strict.selected]
+    assert lax.kinds["inverse"].kept > strict.kinds["inverse"].kept
+    assert all(t.scores.adherence >= 4.7 for t in lax.triplets if t.kind == "forward")
+    assert any(t.scores.adherence < 4.7 for t in lax.triplets if t.kind == "inverse")
+    with open_run(tmp_path / "run", ["derived.soft_unasked_change=0"]) as run:
+        assert run.view().kinds["inverse"].kept < strict.kinds["inverse"].kept
+
+
 def test_another_rule_owes_only_the_chains_that_it_brings(tmp_path: Path) -> None:
     mine(recipe(multiply=ALL, rule={"threshold": 4.8}), tmp_path / "run")
     before = {triplet.id for triplet in kept(tmp_path / "run")}

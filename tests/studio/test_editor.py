@@ -144,6 +144,22 @@ def test_an_attempt_at_a_thing_never_painted_is_a_bad_triplet() -> None:
     assert "trivial" in names
 
 
+def test_a_restless_editor_touches_a_picture_even_where_there_is_nothing_to_do() -> None:
+    scene = lay_out(Wish("meadow", things=(Description("cat"),)), 1, (SIDE, SIDE))
+    plan = EditPlan("remove", target=Description("dog"))
+    subject = StudioSubject(render(scene, SIDE, SIDE), scene, True, plan)
+    touched = 0
+    for seed in range(12):
+        calm, restless = (
+            attempt(subject, generator(seed, "attempt"), "standard", 0.0, share).truth for share in (0.0, 1.0)
+        )
+        kinds = [kind for kind, _ in restless.flaws]
+        assert [kind for kind, _ in calm.flaws][:1] == kinds[:1]
+        assert restless.adherence < 1.6
+        touched += kinds[0] == "trivial" and len(kinds) == 2
+    assert touched >= 3
+
+
 def test_a_composite_of_which_half_cannot_be_done_is_half_done() -> None:
     scene = lay_out(Wish("meadow", things=(Description("cat"), Description("tent"))), 1, (SIDE, SIDE))
     parts = (

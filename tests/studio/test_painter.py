@@ -94,6 +94,18 @@ def test_about_four_sources_in_ten_are_flawed_and_say_so() -> None:
     assert all(truth.good == (not truth.flaws) for truth in truths)
 
 
+def test_planted_omissions_leave_out_one_more_thing_and_say_so() -> None:
+    for seed in range(60):
+        wish = propose_wish(generator(seed, "wish"), 1 + seed % 5, (), None, None)
+        scene, truth = paint_scene(wish, seed, (512, 512))
+        lacking, told = paint_scene(wish, seed, (512, 512), omits=1.0)
+        fewer = len(scene.things) > 1
+        assert len(lacking.things) == len(scene.things) - fewer
+        assert not fewer or (told.flaws[-1] == ("missing", 1.0) and not told.shows_prompt)
+        assert fewer or told == truth
+        assert paint_scene(wish, seed, (512, 512), omits=0.0) == (scene, truth)
+
+
 def test_what_is_true_of_a_source_is_stored_under_its_picture(studio: Studio) -> None:
     for seed in range(6):
         draft = studio.write(seed)

@@ -276,7 +276,7 @@ class Miner:
         """Stages 5 to 7: soft filter, low-level check, validator; each only if the last was passed."""
         pair = state.pair
         assert pair is not None  # noqa: S101  (callers made it)
-        rule, specs = self.plan.recipe.rule, self.plan.spec_id
+        rule, specs = state.rule(self.plan), self.plan.spec_id
         judged = pair.id, pair.source_image, pair.instruction, pair.edited_image
         if isinstance(low_level_decision(state.signals, rule), Undecided):
             derivations = state.derivations() if isinstance(state, DerivedState) else ()

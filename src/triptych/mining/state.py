@@ -37,6 +37,7 @@ from triptych.records import (
 from triptych.validator.rule import (
     Accepted,
     Decision,
+    Rule,
     Scores,
     Undecided,
     pair_decision,
@@ -89,10 +90,14 @@ class PairState:
         if self.pair is None:
             return None
         specs = plan.spec_id("soft_filter"), plan.spec_id("validator")
-        decision = pair_decision(self.verdicts, self.signals, *specs, plan.recipe.rule)
+        decision = pair_decision(self.verdicts, self.signals, *specs, self.rule(plan))
         if not isinstance(decision, Undecided):
             self.decided = decision
         return decision
+
+    def rule(self, plan: Plan) -> Rule:
+        """What decides about the pair."""
+        return plan.recipe.rule
 
     def settled(self, plan: Plan) -> bool:
         """Whether nothing is owed on it any more."""
@@ -143,6 +148,10 @@ class DerivedState(PairState):
     edited_image: str
     phrase: Phrase | None = None
     rests_on: tuple[DerivedState, ...] = ()  # inverses whose instruction or verdict it takes
+
+    def rule(self, plan: Plan) -> Rule:
+        """What decides about the pair."""
+        return plan.recipe.rule.for_derived
 
     @property
     def key(self) -> tuple[str, ...]:

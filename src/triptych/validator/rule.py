@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from typing import Literal
 
@@ -28,7 +29,35 @@ class AxisThresholds(BaseModel):
     aesthetics: float = Field(default=4.7, ge=1, le=5)
 
 
-class Rule(BaseModel):
+class _OneNumberForBoth(BaseModel):
+    """`threshold` may be given as one number for both axes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_number_for_both(cls, values: object) -> object:
+        if isinstance(values, dict) and isinstance(values.get("threshold"), int | float | str):
+            both = values["threshold"]
+            return {**values, "threshold": {"adherence": both, "aesthetics": both}}
+        return values
+
+
+class DerivedRule(_OneNumberForBoth):
+    """Thresholds of inverses, composites and stacks where they aren't those of attempts.
+
+    Such pairs show pictures that were accepted already. Far more of them are good than of attempts, and
+    the same score speaks for a better pair.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    soft_adherence: float | None = Field(default=None, ge=1, le=5)
+    soft_aesthetics: float | None = Field(default=None, ge=1, le=5)
+    soft_unasked_change: float | None = Field(default=None, ge=0, le=1)
+    soft_pleasing: float | None = Field(default=None, ge=0, le=1)
+    threshold: AxisThresholds | None = None
+
+
+class Rule(_OneNumberForBoth):
     """Thresholds of every gate. `threshold` is one number for both axes, or one for each."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,14 +77,13 @@ class Rule(BaseModel):
     backward: float = Field(
         default=2.0, ge=1, le=5, description="lowest adherence of its inverse that leaves a triplet in"
     )
+    derived: DerivedRule = DerivedRule()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_number_for_both(cls, values: object) -> object:
-        if isinstance(values, dict) and isinstance(values.get("threshold"), int | float | str):
-            both = values["threshold"]
-            return {**values, "threshold": {"adherence": both, "aesthetics": both}}
-        return values
+    @cached_property
+    def for_derived(self) -> Rule:
+        """The rule that inverses, composites and stacks are held to."""
+        own = {name: value for name, value in self.derived if value is not None}
+        return self.model_copy(update=own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,13 @@ class Outcome:
     truth: Truth
 
 
-def attempt(subject: Subject, rng: np.random.Generator, rate: str, difficulty: float) -> Outcome:
+def attempt(
+    subject: Subject, rng: np.random.Generator, rate: str, difficulty: float, restless: float = 0.0
+) -> Outcome:
     """The edited picture with its flaws, drawn by `rng`; strengths are what its pixels show.
 
     `rate` is a key of GOOD_SHARES; `difficulty`, a standard normal, belongs to (source, instruction).
+    `restless`: the share of attempts with nothing to do, 0..1, in which the picture is touched all the same.
     """
     good = bool(rng.random() < chance_of_good(rate, subject.plan.operation, difficulty))
     if good and not subject.all_missing:
@@ -61,6 +64,9 @@ def attempt(subject: Subject, rng: np.random.Generator, rate: str, difficulty: f
     local = subject.plan.operation in LOCAL_OPERATIONS | {"composite"}
     if asked < (LEAST_VISIBLE if local else LEAST_OF_WHOLE):
         version = _nothing_to_do(subject, rng, flaws)
+        if flaws[0][0] == "trivial" and restless and rng.random() < restless:
+            name = DAMAGE[int(rng.integers(len(DAMAGE)))]
+            version = _damaged(subject, version, name, float(rng.uniform(0.15, 0.8)), rng, flaws)
     elif good:
         version = subject.clean
         if rng.random() < SLIGHT_SHARE:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from triptych.backends.studio.attempt import Outcome, attempt
 from triptych.backends.studio.canvas import from_uint8, generator, to_uint8
 from triptych.backends.studio.derived_truth import worst_damage
@@ -25,6 +27,8 @@ class StudioEditor:
 
         # Share of attempts that are really good: "standard" about .40, "hard" about .15 and less even.
         good_rate: Literal["standard", "hard"] = "standard"
+        # Share of attempts with nothing to do in which the picture is touched all the same: planted.
+        restless: float = Field(default=0.0, ge=0, le=1)
 
     revision: ClassVar[str] = "1"
     placement: ClassVar[Placement] = "cpu"
@@ -74,4 +78,4 @@ class StudioEditor:
             subject = StudioSubject(pixels, known.scene, known.faithful, plan, damage)
         rng = generator(request.seed, "attempt", source, request.instruction)
         difficulty = float(generator(0, "difficulty", source, request.instruction).standard_normal())
-        return attempt(subject, rng, self.settings.good_rate, difficulty)
+        return attempt(subject, rng, self.settings.good_rate, difficulty, self.settings.restless)
