@@ -187,10 +187,11 @@ def test_chains_join_a_finished_run_and_a_raised_budget_goes_on(tmp_path: Path) 
 
 
 def test_derived_pairs_can_be_held_to_other_thresholds_without_a_call(tmp_path: Path) -> None:
-    mine(recipe({"validator": {"pass_rate": 0.5}}, multiply=BOTH), tmp_path / "run")
+    rates = {"soft_filter": {"pass_rate": 1.0}, "validator": {"pass_rate": 0.5}}
+    mine(recipe(rates, multiply=BOTH), tmp_path / "run")
     with open_run(tmp_path / "run") as run:
         strict = run.view()
-    with open_run(tmp_path / "run", ["derived.threshold=2"]) as run:
+    with open_run(tmp_path / "run", ["derived.threshold=1.5"]) as run:
         lax = run.view()
     assert [t.id for t in lax.selected] == [t.id for t in strict.selected]
     assert lax.kinds["inverse"].kept > strict.kinds["inverse"].kept
