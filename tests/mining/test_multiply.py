@@ -188,16 +188,16 @@ def test_chains_join_a_finished_run_and_a_raised_budget_goes_on(tmp_path: Path) 
 
 def test_derived_pairs_can_be_held_to_other_thresholds_without_a_call(tmp_path: Path) -> None:
     rates = {"soft_filter": {"pass_rate": 1.0}, "validator": {"pass_rate": 0.5}}
-    mine(recipe(rates, multiply=BOTH), tmp_path / "run")
+    mine(recipe(rates, multiply=BOTH, scenes=6), tmp_path / "run")
     with open_run(tmp_path / "run") as run:
         strict = run.view()
-    with open_run(tmp_path / "run", ["derived.threshold=1.5"]) as run:
+    with open_run(tmp_path / "run", ["derived.threshold=1"]) as run:
         lax = run.view()
     assert [t.id for t in lax.selected] == [t.id for t in strict.selected]
     assert lax.kinds["inverse"].kept > strict.kinds["inverse"].kept
     assert all(t.scores.adherence >= 4.7 for t in lax.triplets if t.kind == "forward")
     assert any(t.scores.adherence < 4.7 for t in lax.triplets if t.kind == "inverse")
-    with open_run(tmp_path / "run", ["derived.soft_unasked_change=0"]) as run:
+    with open_run(tmp_path / "run", ["derived.soft_adherence=5"]) as run:
         assert run.view().kinds["inverse"].kept < strict.kinds["inverse"].kept
 
 
