@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import (
@@ -21,7 +20,8 @@ from sqlalchemy.exc import (
 
 from triptych.errors import RunError, WorkFailed
 from triptych.ledger import schema
-from triptych.ledger.dialects import Durability, connect, insert_if_new, lock_for_migration
+from triptych.ledger.dialects import Durability, connect, lock_for_migration
+from triptych.ledger.inserts import Inserts
 from triptych.records import (
     Attempt,
     Brief,
@@ -41,8 +41,6 @@ from triptych.records import (
 F = TypeVar("F", Spec, Brief, Scene, Edit, Source, Attempt, Pair, Derivation, Signal, Verdict, Rating, Call)
 
 _ROWS_AT_ONCE = 5_000
-_COLUMNS: Final = {record: tuple(table.c.keys()) for record, table in schema.TABLES.items()}
-_VALUES: Final = {record: attrgetter(*columns) for record, columns in _COLUMNS.items()}
 
 
 class Ledger:
@@ -51,9 +49,7 @@ class Ledger:
     def __init__(self, engine: Engine, where: str) -> None:
         self.where = where  # for people: a path, or a URL without its password
         self._engine = engine
-        self._inserts = {
-            record: insert_if_new(table, engine.dialect.name) for record, table in schema.TABLES.items()
-        }
+        self._inserts = {record: Inserts(record, engine.dialect) for record in schema.TABLES}
 
     @classmethod
     def open(
@@ -83,17 +79,16 @@ class Ledger:
 
     def record(self, facts: Iterable[Fact]) -> None:
         """Record facts in one transaction: all or, with WorkFailed, none. Known ones are passed over."""
-        batches: dict[type[Fact], list[dict[str, Any]]] = {}
+        batches: dict[type[Fact], list[Fact]] = {}
         for fact in facts:
-            record = type(fact)
-            row = dict(zip(_COLUMNS[record], _VALUES[record](fact), strict=True))
-            batches.setdefault(record, []).append(row)
+            batches.setdefault(type(fact), []).append(fact)
         if not batches:
             return
         try:
             with self._transaction(writes=True) as connection:
-                for record, rows in batches.items():
-                    connection.execute(self._inserts[record], rows)
+                for record, batch in batches.items():
+                    for statement, values in self._inserts[record].statements(batch):
+                        connection.exec_driver_sql(statement, values)
         except (DataError, IntegrityError, ProgrammingError, InterfaceError):
             raise  # the facts are at fault, not the database
         except DBAPIError as error:

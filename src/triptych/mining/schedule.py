@@ -101,6 +101,7 @@ class Spending:
     def __init__(self, budget: Budget, calls: Mapping[RoleName, int], model_seconds: float) -> None:
         self.budget = budget
         self.calls: Counter[str] = Counter(calls)
+        self._caps = {str(name): cap for name, cap in budget.calls.items()}
         self.model_seconds = model_seconds
         self.stopped_by: str | None = None
         self._started = time.monotonic()  # wall time is of this command alone
@@ -110,7 +111,7 @@ class Spending:
         if role in _FREE:
             return True
         budget = self.budget
-        cap = {str(name): cap for name, cap in budget.calls.items()}.get(role)
+        cap = self._caps.get(role)
         if cap is not None and self.calls[role] >= cap:
             self.stopped_by = f"the budget of {cap} {role.replace('_', ' ')} calls"
         elif budget.model_seconds is not None and self.model_seconds >= budget.model_seconds:
