@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from triptych.pixels.picture import Picture, Pixels
-from triptych.pixels.registration import Registration, Unregistered, register, working_factor
+from triptych.pixels.registration import Reference, Registration, Unregistered, register, working_factor
 from triptych.pixels.signals import measure
 
 
@@ -52,7 +52,7 @@ def as_stored(picture: Pixels) -> Pixels:
 
 def registered(source: Pixels, edited: Pixels) -> Registration | Unregistered:
     grey = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (as_stored(source), as_stored(edited))]
-    return register(grey[0], grey[1], 1)
+    return register(Reference(grey[0]), grey[1], 1)
 
 
 @pytest.mark.parametrize("change", [lambda p: p, with_object, lambda p: tinted(with_object(p))])

@@ -25,7 +25,7 @@ from triptych.ledger.writer import GroupCommitter
 from triptych.mining.asking import NotBegun
 from triptych.mining.jobs import Job
 from triptych.mining.perform import Bench, CrunchThreads, Done, failed_call, perform
-from triptych.mining.recent import RecentImages
+from triptych.mining.recent import Recent
 from triptych.mining.state import Plan
 from triptych.pixels.picture import ImageFormat
 from triptych.records import Fact, RoleName
@@ -55,7 +55,7 @@ class LocalEngine:
         self._image_format: ImageFormat = image_format
         roles = LoadedRoles(configs)
         self._crunch = CrunchThreads(usable_cores())
-        self._bench = Bench(roles, images, image_format, self._crunch, RecentImages(_RECENT_BYTES))
+        self._bench = Bench(roles, images, image_format, self._crunch, Recent(_RECENT_BYTES))
         self._on_loop = {role for role in configs if _placement(roles.backend(role)) == "io"}
         computing = [config for role, config in configs.items() if role not in self._on_loop]
         self._processes = processes or max([config.workers or 0 for config in computing] + [usable_cores()])

@@ -29,7 +29,7 @@ from triptych.mining.jobs import (
     WriteJob,
     importer_spec,
 )
-from triptych.mining.recent import RecentImages
+from triptych.mining.recent import Recent
 from triptych.pixels import signals
 from triptych.pixels.photographs import fit, read_photograph
 from triptych.pixels.picture import ImageFormat, Picture, pixel_hash
@@ -77,6 +77,8 @@ from triptych.roles import (
 
 T = TypeVar("T")
 
+SOURCE_BYTES = 64_000_000  # of decoded sources kept at hand: 14 of a megapixel
+
 _LONGEST_RAW = 20_000  # characters kept of what a model said
 
 
@@ -115,7 +117,9 @@ class Bench:
     images: ImageStore
     image_format: ImageFormat
     crunch: Callable[[Callable[[], T]], Awaitable[T]]
-    recent: RecentImages = field(default_factory=lambda: RecentImages(0))
+    recent: Recent[bytes] = field(default_factory=lambda: Recent(0))  # encoded images, by their hash
+    # Sources being edited: one is decoded, and its own part of the checks done, once for its attempts.
+    sources: Recent[signals.Before] = field(default_factory=lambda: Recent(SOURCE_BYTES))
 
 
 @dataclass(slots=True)
@@ -227,8 +231,8 @@ async def _made(
             answered()
             return await bench.crunch(lambda: _store_source(job, spec, picture, bench)), seconds, detail
         case EditJob():
-            (source,) = await _load(bench, job.source_image)
-            picture = await _edit(job, source, bench, bill)
+            source = await _source(bench, job.source_image)
+            picture = await _edit(job, source.picture, bench, bill)
             seconds = time.perf_counter() - started
             answered()
             facts = await bench.crunch(lambda: _store_attempt(job, spec, source, picture, bench))
@@ -253,8 +257,18 @@ async def _load(bench: Bench, *images: str) -> list[Picture]:
 
 def _read(bench: Bench, image: str) -> Picture:
     data = bench.images.get(image)
-    bench.recent.add(image, data)
+    bench.recent.add(image, data, len(data))
     return Picture.from_encoded(data)
+
+
+async def _source(bench: Bench, image: str) -> signals.Before:
+    """A source that is edited or judged, decoded once while that goes on."""
+    known = bench.sources.get(image)
+    if known is None:
+        (picture,) = await _load(bench, image)
+        known = signals.Before(picture)
+        bench.sources.add(image, known, signals.BYTES_A_PIXEL * picture.width * picture.height)
+    return known
 
 
 def _only(answers: Answered[T], bill: Bill) -> T:
@@ -344,7 +358,7 @@ def _stored(picture: Picture, bench: Bench) -> tuple[str, Picture]:
         raise ModelError("unreadable_picture", str(error)) from None
     data = stored.encoded(bench.image_format)
     image = bench.images.put(data)
-    bench.recent.add(image, data)
+    bench.recent.add(image, data, len(data))
     return image, stored
 
 
@@ -369,10 +383,11 @@ def _store_source(job: PaintJob, spec: Spec, picture: Picture, bench: Bench) -> 
 
 
 def _store_attempt(
-    job: EditJob, spec: Spec, source: Picture, picture: Picture, bench: Bench
+    job: EditJob, spec: Spec, source: signals.Before, picture: Picture, bench: Bench
 ) -> tuple[Fact, ...]:
-    if (picture.width, picture.height) != (source.width, source.height):
-        asked = f"{source.width}x{source.height}"
+    wanted = source.picture.width, source.picture.height
+    if (picture.width, picture.height) != wanted:
+        asked = f"{wanted[0]}x{wanted[1]}"
         raise ModelError("wrong_size", f"the source is {asked}, the edit {picture.width}x{picture.height}")
     image, stored = _stored(picture, bench)
     pair = Pair(pair_id(job.source_image, job.instruction, image), job.source_image, job.instruction, image)
@@ -390,13 +405,13 @@ def _store_attempt(
     return (attempt, pair, *_signals(pair.id, source, stored))
 
 
-def _signals(pair: str, source: Picture, edited: Picture) -> tuple[Signal, ...]:
-    measured = signals.measure(source.pixels, edited.pixels)
+def _signals(pair: str, source: signals.Before, edited: Picture) -> tuple[Signal, ...]:
+    measured = signals.measure(source, edited.pixels)
     return tuple(Signal(pair, name, CHECKS_SPEC.id, round(value, 6)) for name, value in measured.items())
 
 
 def _check(job: CheckJob, bench: Bench) -> tuple[Fact, ...]:
-    source = Picture.from_encoded(bench.images.get(job.pair.source_image))
+    source = signals.Before(Picture.from_encoded(bench.images.get(job.pair.source_image)))
     edited = Picture.from_encoded(bench.images.get(job.pair.edited_image))
     return (job.pair, *job.derivations, *_signals(job.pair.id, source, edited))
 
@@ -409,8 +424,9 @@ async def _judge(job: JudgeJob, spec: Spec, bench: Bench, bill: Bill) -> tuple[F
         (picture,) = await _load(bench, job.image)
         subject = SourceSubject(picture, job.text)
     else:
-        source, edited = await _load(bench, job.image, job.edited_image)
-        subject = PairSubject(source, job.text, edited)
+        source = await _source(bench, job.image)
+        (edited,) = await _load(bench, job.edited_image)
+        subject = PairSubject(source.picture, job.text, edited)
     answers = _only(await judge.judge([JudgeRequest(subject, questions)]), bill)
     if len(answers) != len(questions):
         raise ModelError("wrong_count", f"{len(answers)} answers to {len(questions)} questions")

@@ -1,34 +1,38 @@
-"""Encoded images that were just written or read, kept for the calls that come next."""
+"""What was just made, read or decoded, kept for the calls that come next."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 
-class RecentImages:
-    """Bytes of images by name, up to a sum; the longest unused go first. Safe to use from several threads."""
+class Recent(Generic[T]):
+    """Things by name, up to a sum of bytes; the longest unused go first. Safe to use from several threads."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._images: OrderedDict[str, bytes] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[T, int]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, image: str) -> bytes | None:
-        """Bytes of an image, None where they are not at hand."""
+    def get(self, name: str) -> T | None:
+        """The thing of this name, None where it isn't at hand."""
         with self._lock:
-            data = self._images.get(image)
-            if data is not None:
-                self._images.move_to_end(image)
-            return data
+            found = self._kept.get(name)
+            if found is None:
+                return None
+            self._kept.move_to_end(name)
+            return found[0]
 
-    def add(self, image: str, data: bytes) -> None:
-        """Keep an image's bytes for a while."""
+    def add(self, name: str, thing: T, size: int) -> None:
+        """Keep a thing of so many bytes for a while."""
         with self._lock:
-            if image in self._images:
+            if name in self._kept:
                 return
-            self._images[image] = data
-            self._bytes += len(data)
+            self._kept[name] = thing, size
+            self._bytes += size
             while self._bytes > self._most_bytes:
-                self._bytes -= len(self._images.popitem(last=False)[1])
+                self._bytes -= self._kept.popitem(last=False)[1][1]

@@ -65,13 +65,22 @@ def working_factor(width: int, height: int) -> int:
     return max(1, round(sqrt(width * height / WORKING_PIXELS)))
 
 
-def register(source: Grey, edited: Grey, factor: int) -> Registration | Unregistered:
+class Reference:
+    """A source's luminance, with the corners that are followed into its edits; both are found once."""
+
+    def __init__(self, grey: Grey) -> None:
+        self.shape = grey.shape
+        self.corners = _corners(grey)
+        self.detail = _high_passed(grey)
+
+
+def register(source: Reference, edited: Grey, factor: int) -> Registration | Unregistered:
     """Shift and zoom between two luminances that were reduced by `factor` from the full size."""
-    corners = _corners(source)
+    corners = source.corners
     if len(corners) < _LEAST_AGREEING:
         return Unregistered("too_little_texture")
     found, status, _ = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]  # stubs want a first guess
-        _high_passed(source),
+        source.detail,
         _high_passed(edited),
         corners,
         None,

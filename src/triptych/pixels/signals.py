@@ -16,6 +16,7 @@ them. Where hardly any of it is left, drift and sharpness are absent.
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import hypot
 from typing import Final
 
@@ -24,10 +25,12 @@ import numpy as np
 import numpy.typing as npt
 
 from triptych.pixels.low_level import Mask, change_mask, low_level
-from triptych.pixels.picture import Pixels
-from triptych.pixels.registration import Registration, register, working_factor
+from triptych.pixels.picture import Picture, Pixels
+from triptych.pixels.registration import Reference, Registration, register, working_factor
 
 REVISION: Final = "2"  # of everything that `measure` gives; changes when a value does
+
+BYTES_A_PIXEL: Final = 5  # that a source and what is kept of it take: three colours, and a quarter size twice
 
 _BLOCK = 8  # pixels: the side of the blocks that the outside of the edit is told apart by
 _LEAST_OUTSIDE = 0.05  # of the picture
@@ -35,17 +38,49 @@ _STRIPS, _STRIP_BLOCKS = 8, 4  # sharpness is read from this many strips, each s
 _LEAST_DETAIL = 0.3  # mean |Laplacian| of 255 below which the source has no detail to lose
 
 
-def measure(source: Pixels, edited: Pixels) -> dict[str, float]:
+class Before:
+    """A source, with what the checks of any edit of it need, worked out when first wanted and kept."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+
+    @property
+    def pixels(self) -> Pixels:
+        """Decoded pixels."""
+        return self.picture.pixels
+
+    @cached_property
+    def factor(self) -> int:
+        """What it is reduced by for the registration check."""
+        return working_factor(self.picture.width, self.picture.height)
+
+    @cached_property
+    def reference(self) -> Reference:
+        """What edited pictures are laid over."""
+        return Reference(_grey(_reduced(self.pixels, self.factor)))
+
+    @cached_property
+    def blocks(self) -> npt.NDArray[np.uint8]:
+        """Mean CIE Lab of every block of 8 × 8 pixels."""
+        return _lab_blocks(_reduced(self.pixels, self.factor), self.pixels)
+
+    @cached_property
+    def edges(self) -> npt.NDArray[np.uint8]:
+        """Fine detail, in strips."""
+        return _edges(self.pixels)
+
+
+def measure(source: Before | Pixels, edited: Pixels) -> dict[str, float]:
     """Every signal of a pair of one size; the module's head names them. Unknown ones are absent."""
-    mask = change_mask(source, edited)
+    before = source if isinstance(source, Before) else Before(Picture.from_pixels(source))
+    mask = change_mask(before.pixels, edited)
     change = low_level(mask)
     signals = {"low_level.changed_share": change.changed_share}
     if change.largest_share is not None:
         signals["low_level.largest_share"] = change.largest_share
 
-    factor = working_factor(source.shape[1], source.shape[0])
-    small_source, small_edited = _reduced(source, factor), _reduced(edited, factor)
-    registration = register(_grey(small_source), _grey(small_edited), factor)
+    small = _reduced(edited, before.factor)
+    registration = register(before.reference, _grey(small), before.factor)
     if isinstance(registration, Registration):
         signals["registration.dx"] = registration.dx
         signals["registration.dy"] = registration.dy
@@ -54,8 +89,8 @@ def measure(source: Pixels, edited: Pixels) -> dict[str, float]:
 
     outside = outside_of_change(mask)
     if outside.any() and float(outside.mean()) >= 255 * _LEAST_OUTSIDE:
-        signals |= _drift(small_source, small_edited, outside)
-        signals |= _sharpness(source, edited, outside)
+        signals |= _drift(before.blocks, _lab_blocks(small, edited), outside)
+        signals |= _sharpness(before, edited, outside)
     return {name: round(value, 5) for name, value in signals.items()}
 
 
@@ -70,9 +105,14 @@ def outside_of_change(mask: Mask) -> Mask:
     return np.asarray(cv2.bitwise_not(grown), dtype=np.uint8)
 
 
-def _drift(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float]:
-    blocks = (outside.shape[1], outside.shape[0])
-    before, after = (cv2.cvtColor(_halved(each, *blocks), cv2.COLOR_RGB2LAB) for each in (source, edited))
+def _lab_blocks(small: Pixels, whole: Pixels) -> npt.NDArray[np.uint8]:
+    """Mean Lab of the blocks of the whole picture, from the reduced one."""
+    height, width = whole.shape[:2]
+    means = _halved(small, -(-width // _BLOCK), -(-height // _BLOCK))
+    return np.asarray(cv2.cvtColor(means, cv2.COLOR_RGB2LAB), dtype=np.uint8)
+
+
+def _drift(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], outside: Mask) -> dict[str, float]:
     mean_before, mean_after = cv2.mean(before, mask=outside), cv2.mean(after, mask=outside)
     mean_difference = cv2.mean(cv2.absdiff(before, after), mask=outside)
     lightness_scale = 100 / 255  # 8-bit Lab holds L* stretched to 255, a* and b* as they are
@@ -83,39 +123,46 @@ def _drift(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float]:
     }
 
 
-def _sharpness(source: Pixels, edited: Pixels, outside: Mask) -> dict[str, float]:
+def _sharpness(before: Before, edited: Pixels, outside: Mask) -> dict[str, float]:
     """Mean positive Laplacian, edited over source: at full size, where softness shows; a few strips do."""
-    rows, width = outside.shape[0], source.shape[1]
-    if rows <= _STRIPS * _STRIP_BLOCKS:
-        strips = [(0, rows)]
-    else:
-        firsts = np.linspace(0, rows - _STRIP_BLOCKS, _STRIPS).astype(int)
-        strips = [(int(first), int(first) + _STRIP_BLOCKS) for first in firsts]
-    spans = [(_BLOCK * first, min(_BLOCK * last, source.shape[0])) for first, last in strips]
-    blocks = np.concatenate([outside[first:last] for first, last in strips])
-    height = sum(bottom - top for top, bottom in spans)
+    spans = _strips(edited.shape[0])
+    blocks = np.concatenate([outside[top // _BLOCK : -(-bottom // _BLOCK)] for top, bottom in spans])
+    height, width = before.edges.shape
     kept: Mask = np.asarray(
         cv2.resize(blocks, (width, height), interpolation=cv2.INTER_NEAREST), dtype=np.uint8
     )
-    if len(strips) > 1:  # where one strip meets the next there is an edge that no picture has
+    if len(spans) > 1:  # where one strip meets the next there is an edge that no picture has
         seams = np.arange(_BLOCK * _STRIP_BLOCKS, height, _BLOCK * _STRIP_BLOCKS)
         kept[seams - 1] = kept[seams] = 0
-    before, after = (_detail(each, spans, height, kept) for each in (source, edited))
     pixels = cv2.countNonZero(kept)
-    if not pixels or before / pixels < _LEAST_DETAIL:
+    detail = _sum_within(before.edges, kept)
+    if not pixels or detail / pixels < _LEAST_DETAIL:
         return {}
-    return {"sharpness.ratio": after / before}
+    return {"sharpness.ratio": _sum_within(_edges(edited), kept) / detail}
 
 
-def _detail(pixels: Pixels, spans: list[tuple[int, int]], height: int, kept: Mask) -> float:
-    """Sum of the positive Laplacian over the strips, laid one under the other."""
-    grey = np.empty((height, pixels.shape[1]), np.uint8)
+def _strips(height: int) -> list[tuple[int, int]]:
+    """First row and end of each strip, in pixels; a low picture is one strip."""
+    rows = -(-height // _BLOCK)
+    if rows <= _STRIPS * _STRIP_BLOCKS:
+        return [(0, height)]
+    firsts = np.linspace(0, rows - _STRIP_BLOCKS, _STRIPS).astype(int)
+    return [(_BLOCK * int(first), min(_BLOCK * (int(first) + _STRIP_BLOCKS), height)) for first in firsts]
+
+
+def _edges(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """Positive Laplacian over the strips, laid one under the other."""
+    spans = _strips(pixels.shape[0])
+    grey = np.empty((sum(bottom - top for top, bottom in spans), pixels.shape[1]), np.uint8)
     at = 0
     for top, bottom in spans:
         cv2.cvtColor(pixels[top:bottom], cv2.COLOR_RGB2GRAY, dst=grey[at : at + bottom - top])
         at += bottom - top
-    edges = cv2.Laplacian(grey, cv2.CV_8U, ksize=1)
-    return float(cv2.sumElems(cv2.bitwise_and(edges, kept))[0])
+    return np.asarray(cv2.Laplacian(grey, cv2.CV_8U, ksize=1), dtype=np.uint8)
+
+
+def _sum_within(values: npt.NDArray[np.uint8], kept: Mask) -> float:
+    return float(cv2.sumElems(cv2.bitwise_and(values, kept))[0])
 
 
 def _reduced(pixels: Pixels, factor: int) -> Pixels:
