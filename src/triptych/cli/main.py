@@ -16,6 +16,7 @@ from triptych.cli.arguments.bench import add_bench
 from triptych.cli.arguments.doctor import add_doctor
 from triptych.cli.arguments.export import add_export
 from triptych.cli.arguments.mine import add_mine
+from triptych.cli.arguments.review import add_review
 from triptych.cli.arguments.status import add_status, add_verify
 from triptych.cli.arguments.validator import add_validator
 from triptych.errors import UserError, WorkFailed
@@ -50,7 +51,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"triptych {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (add_mine, add_status, add_verify, add_export, add_validator, add_bench, add_doctor):
+    for add in (
+        add_mine,
+        add_status,
+        add_verify,
+        add_export,
+        add_review,
+        add_validator,
+        add_bench,
+        add_doctor,
+    ):
         add(commands)
     return parser
 

@@ -15,6 +15,7 @@ from triptych.ledger.store import Ledger
 from triptych.records import (
     Attempt,
     Brief,
+    Call,
     Edit,
     Outcome,
     Phrase,
@@ -151,6 +152,21 @@ def known_pairs(ledger: Ledger, wanted: Sequence[str]) -> set[str]:
     """Which of these ids are Pairs of this ledger."""
     with ledger.reading() as connection:
         return {row.id for row in _rows(connection, schema.pair, "id", wanted)}
+
+
+def calls_of_scene(ledger: Ledger, scene_id: str) -> list[Call]:
+    """Every call made for a scene, in the order of its key."""
+    with ledger.reading() as connection:
+        return [Call(*row) for row in _rows(connection, schema.call, "scene_id", [scene_id])]
+
+
+def scenes_called_since(ledger: Ledger, moment: float) -> tuple[set[str], float]:
+    """Scenes with a call that ended at `moment` (seconds since the epoch) or later, and when the last one did."""
+    call = schema.call.c
+    asked = select(call.scene_id, func.max(call.finished_at)).where(call.finished_at >= moment)
+    with ledger.reading() as connection:
+        rows = connection.execute(asked.group_by(call.scene_id)).all()
+    return {row[0] for row in rows if row[0] is not None}, max((row[1] for row in rows), default=moment)
 
 
 def images(ledger: Ledger) -> Iterator[tuple[str, ImageKind, str]]:

@@ -54,7 +54,7 @@ def write_gallery(path: Path, data: GalleryData) -> None:
         thresholds=_table(data.thresholds.items()),
         costs=_table((role.replace("_", " "), _cost(cost)) for role, cost in data.costs.items()),
         failures=_table((reason.replace("_", " "), f"{count:,}") for reason, count in data.failures.items()),
-        style=_text("page.css"),
+        style=_text("look.css") + _text("page.css"),
         script=_text("page.js"),
         payload=_payload(path.parent, data),
     )
