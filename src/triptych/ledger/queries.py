@@ -161,7 +161,7 @@ def calls_of_scene(ledger: Ledger, scene_id: str) -> list[Call]:
 
 
 def scenes_called_since(ledger: Ledger, moment: float) -> tuple[set[str], float]:
-    """Scenes with a call that ended at `moment` (seconds since the epoch) or later, and when the last one did."""
+    """Scenes with a call that ended at `moment` (seconds since the epoch) or later; when the last one did."""
     call = schema.call.c
     asked = select(call.scene_id, func.max(call.finished_at)).where(call.finished_at >= moment)
     with ledger.reading() as connection:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from triptych.datasets.gallery.page import reason_in_words
 from triptych.ledger.queries import calls_of_scene, specs
 from triptych.mining.jobs import judge_job_id
-from triptych.mining.schedule import Slot
 from triptych.mining.state import PairState, SceneState
 from triptych.records import Call, Json, Spec
 from triptych.review.index import Table, plain
@@ -35,15 +34,13 @@ def detail(run: LiveRun, id_: str) -> dict[str, Json] | None:
         "scene": row.scene,
         "prompt": row.prompt or None,
         "reason_words": reason_words(row.reason) if row.reason else None,
-        "attempts": [
-            _tried(run, slot.state, table.rows[other], item) for other, item in _with_items(run, lane)
-        ],
+        "attempts": [_tried(slot.state, table.rows[other], item) for other, item in _with_items(run, lane)],
         "verdicts": _verdicts(slot.state, row, known),
         "signals": _signals(slot.state, row),
         "wordings": _wordings(slot.state, row),
         "lineage": [_node(table.rows[other], item) for other, item in _with_items(run, beside)],
         "made_by": _made_by(slot.state, row, known),
-        "cost": _cost(calls, slot, row, known),
+        "cost": _cost(calls, row, known),
         "edit": _edit_ordinal(slot.state, row),
     }
 
@@ -64,7 +61,7 @@ def _with_items(run: LiveRun, places: Iterable[int]) -> Iterable[tuple[int, dict
     return zip(some, plain(run.table, some), strict=True)
 
 
-def _tried(run: LiveRun, scene: SceneState, row: Row, item: dict[str, Json]) -> dict[str, Json]:
+def _tried(scene: SceneState, row: Row, item: dict[str, Json]) -> dict[str, Json]:
     seeds = {
         state.attempt.id: state.attempt.seed
         for source in scene.sources
@@ -139,15 +136,18 @@ def _edit_ordinal(scene: SceneState, row: Row) -> int | None:
 
 def _made_by(scene: SceneState, row: Row, known: dict[str, Spec]) -> list[Json]:
     """The models and seeds behind its pictures."""
-    told: list[Json] = []
-    for source in scene.facts.sources:
-        if source.image in (row.source_image, row.edited_image):
-            told.append(_maker("source picture", known.get(source.spec_id), source.seed))
-    for attempts in scene.facts.attempts.values():
-        for attempt in attempts:
-            if attempt.id == row.attempt or (not row.attempt and attempt.pair_id in row.parents):
-                told.append(_maker("edited picture", known.get(attempt.spec_id), attempt.seed))
-    return told
+    pictures = [
+        _maker("source picture", known.get(source.spec_id), source.seed)
+        for source in scene.facts.sources
+        if source.image in (row.source_image, row.edited_image)
+    ]
+    edits = [
+        _maker("edited picture", known.get(attempt.spec_id), attempt.seed)
+        for attempts in scene.facts.attempts.values()
+        for attempt in attempts
+        if attempt.id == row.attempt or (not row.attempt and attempt.pair_id in row.parents)
+    ]
+    return pictures + edits
 
 
 def _maker(what: str, spec: Spec | None, seed: int) -> Json:
@@ -162,7 +162,7 @@ def _maker(what: str, spec: Spec | None, seed: int) -> Json:
     }
 
 
-def _cost(calls: Iterable[Call], slot: Slot, row: Row, known: dict[str, Spec]) -> list[Json]:
+def _cost(calls: Iterable[Call], row: Row, known: dict[str, Spec]) -> list[Json]:
     """What the calls for this very pair (or source) cost, failed ones too."""
     subject = row.source_image if row.kind in ("source", "scene") else row.id
     jobs = {row.attempt, row.id} | {judge_job_id(subject, spec) for spec in known}

@@ -72,8 +72,9 @@ def parse_filter(query: Mapping[str, str]) -> Filter:
 def _range(name: str, text: str) -> tuple[float, float]:
     low, dots, high = text.partition("..")
     try:
-        if not dots:
-            raise ValueError
-        return float(low or -inf), float(high or inf)
+        bounds = float(low or -inf), float(high or inf)
     except ValueError:
-        raise UserError(f"{name}={text}: write it as low..high, e.g. 4.5..5") from None
+        bounds = None
+    if bounds is None or not dots:
+        raise UserError(f"{name}={text}: write it as low..high, e.g. 4.5..5")
+    return bounds

@@ -107,10 +107,12 @@ class Table:
             id_ = getattr(wanted, name)
             if id_:
                 places = np.flatnonzero(passing)
-                passing[places] = [getattr(self.rows[place], name) == id_ for place in places]
+                passing[places] = [getattr(self.rows[place], name) == id_ for place in places.tolist()]
         if wanted.words:
             places = np.flatnonzero(passing)
-            passing[places] = [all(word in self.texts[place] for word in wanted.words) for place in places]
+            passing[places] = [
+                all(word in self.texts[place] for word in wanted.words) for place in places.tolist()
+            ]
         return passing
 
     def facets(self, wanted: Filter) -> dict[str, Json]:

@@ -20,7 +20,7 @@ _BIN = 0.05
 _EDGES: Final = np.round(np.arange(1, 5 + _BIN, _BIN), 2)
 _PAIRS: Final = ("forward", "inverse", "composite")
 
-# stage → its name, the stage its rate is taken of, how the rate reads, roles that it cost, what to ask the grid
+# stage → its name, the stage its rate is taken of, how that reads, roles that it cost, what to ask the grid
 _FUNNEL: Final[tuple[tuple[str, str, str, str, tuple[str, ...], dict[str, str]], ...]] = (
     ("scenes", "Scenes", "", "", ("writer", "importer"), {"kind": "scene"}),
     ("sources", "Source pictures", "scenes", "per scene", ("painter",), {"kind": "source"}),
@@ -151,7 +151,7 @@ def _acceptance(table: Table, field: str) -> list[Json]:
 
 def _reasons(table: Table) -> list[Json]:
     """Why rows came no further, by kind and reason, the commonest first."""
-    told = []
+    told: list[tuple[int, str, str]] = []
     for kind in ("source", *_PAIRS):
         rows = _Word(table, "kind")(kind)
         words = table.words["reason"]

@@ -37,7 +37,7 @@ class Pictures:
         return self.store.get(image)
 
     def small(self, image: str) -> bytes:
-        """A JPEG of at most 360 pixels a side. PictureError where the picture can't be read or is too large."""
+        """A JPEG of at most 360 pixels a side. PictureError where the picture is unreadable or too large."""
         if not _HASH.fullmatch(image):
             raise MissingImage(image, "no such picture")
         file = self.cache / image[:2] / f"{image}.jpg"

@@ -218,7 +218,7 @@ def _pair_row(
 
 
 def inverse_adherence(plan: Plan, state: DerivedState) -> float:
-    """What the backward filter reads: the validator's adherence, else the soft filter's; NaN without either."""
+    """What the backward filter reads: the validator's adherence, else the soft filter's; NaN: neither."""
     for spec in (plan.spec_id("validator"), plan.spec_id("soft_filter")):
         verdict = state.verdicts.get((spec, "adherence"))
         if verdict is not None and verdict.value is not None:

@@ -47,7 +47,7 @@ class SceneReader:
             slot = Slot(job.ordinal, job)
             if facts.scene.origin == "photograph":
                 description = known.get(describe_job_id(facts.scene, self.plan))
-                slot.state = photograph_state(self.plan, job.ordinal, facts, description)
+                slot.state = photograph_state(self.plan, job.ordinal, facts, description, frozenset())
             else:
                 written: Brief = known[job.id]
                 slot.state = scene_state(self.plan, job.ordinal, facts, written.edits)

@@ -1,4 +1,4 @@
-"""Who may ask what: the hosts a page may be called by, a token where others can reach it, and what writes need."""
+"""Who may ask what: by which names the page is called, a token where others reach it, what writes need."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ class Access:
             return True  # any name may lead here; the token decides
         try:
             parts = urlsplit(f"//{host}")
-            return parts.hostname in LOOPBACK and (parts.port or 80) == self.port
+            name, port = parts.hostname, parts.port
         except ValueError:
             return False
+        return name in LOOPBACK and (port or 80) == self.port
 
 
 class Guard:

@@ -117,7 +117,7 @@ def _bound(served: Served, endpoint: Callable[[Served, Request], Response]) -> C
 
 
 def _told(code: int) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def tell(_: Request, error: Exception) -> Response:  # noqa: RUF029  (Starlette awaits it)
+    async def tell(_: Request, error: Exception) -> Response:
         body = orjson.dumps({"error": str(error)})
         return Response(body, code, media_type="application/json")
 
@@ -209,5 +209,5 @@ def _small(served: Served, request: Request) -> Response:
 
 
 def _full(served: Served, request: Request) -> Response:
-    data = served.pictures[served.number(request)].full(request.path_params["image"])
+    data = served.pictures[served.number(request)].full(request.path_params["image"].removesuffix(".jpg"))
     return Response(data, media_type=media_type(data), headers=_IMMUTABLE)
