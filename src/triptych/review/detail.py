@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from triptych.datasets.gallery.page import reason_in_words
 from triptych.ledger.queries import calls_of_scene, specs
 from triptych.mining.jobs import judge_job_id
-from triptych.mining.state import PairState, SceneState
+from triptych.mining.state import SceneState
 from triptych.records import Call, Json, Spec
 from triptych.review.index import Table, plain
 from triptych.review.live import LiveRun
@@ -62,13 +62,8 @@ def _with_items(run: LiveRun, places: Iterable[int]) -> Iterable[tuple[int, dict
 
 
 def _tried(scene: SceneState, row: Row, item: dict[str, Json]) -> dict[str, Json]:
-    seeds = {
-        state.attempt.id: state.attempt.seed
-        for source in scene.sources
-        for lane in source.lanes
-        for state in lane.attempts
-        if state.attempt is not None
-    }
+    tried = (attempt for some in scene.facts.attempts.values() for attempt in some)
+    seeds = {attempt.id: attempt.seed for attempt in tried}
     words = reason_words(row.reason) if row.reason else None
     return item | {"seed": seeds.get(row.attempt), "reason_words": words}
 
@@ -76,17 +71,6 @@ def _tried(scene: SceneState, row: Row, item: dict[str, Json]) -> dict[str, Json
 def _node(row: Row, item: dict[str, Json]) -> dict[str, Json]:
     wanted = ("id", "kind", "source", "edited", "instruction", "stage", "reason", "score")
     return {name: item[name] for name in wanted} | {"parents": list(row.parents), "lane": row.lane}
-
-
-def _states(scene: SceneState) -> Iterable[PairState]:
-    for source in scene.sources:
-        for lane in source.lanes:
-            yield from lane.attempts
-        yield from source.derived.values()
-
-
-def _state_of(scene: SceneState, pair: str) -> PairState | None:
-    return next((one for one in _states(scene) if one.pair is not None and one.pair.id == pair), None)
 
 
 def _verdicts(scene: SceneState, row: Row, known: dict[str, Spec]) -> list[Json]:

@@ -48,7 +48,12 @@ class Filter:
 
 def parse_filter(query: Mapping[str, str]) -> Filter:
     """UserError, in one line, for what can't be asked."""
-    values = [(name, frozenset(filter(None, query[name].split(",")))) for name in VALUES if query.get(name)]
+    # A word may hold a comma itself, as styles do: the whole is one of the values too.
+    values = [
+        (name, frozenset([query[name], *filter(None, query[name].split(","))]))
+        for name in VALUES
+        if query.get(name)
+    ]
     ranges = [(name, *_range(name, query[name])) for name in NUMBERS if query.get(name)]
     passed = query.get("passed") or STAGES[0]
     if passed not in STAGES:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from triptych.datasets.dataset import thresholds
 from triptych.datasets.gallery.page import reason_in_words
 from triptych.ledger.queries import costs, failures
+from triptych.mining.select import KINDS
 from triptych.records import Json
 from triptych.review.index import Table
 from triptych.review.live import LiveRun
@@ -18,7 +19,7 @@ from triptych.review.rows import STAGES
 
 _BIN = 0.05
 _EDGES: Final = np.round(np.arange(1, 5 + _BIN, _BIN), 2)
-_PAIRS: Final = ("forward", "inverse", "composite")
+_DERIVED: Final = tuple(kind for kind in KINDS if kind != "forward")
 
 # stage → its name, the stage its rate is taken of, how that reads, roles that it cost, what to ask the grid
 _FUNNEL: Final[tuple[tuple[str, str, str, str, tuple[str, ...], dict[str, str]], ...]] = (
@@ -46,11 +47,11 @@ _FUNNEL: Final[tuple[tuple[str, str, str, str, tuple[str, ...], dict[str, str]],
     ("selected", "Selected: the best of their edit", "validator", "kept", (), {"passed": "selected"}),
     (
         "derived",
-        "Derived: inverses and composites",
+        "Derived: inverses, composites, chains",
         "selected",
         "per selected",
         (),
-        {"kind": "inverse,composite"},
+        {"kind": ",".join(_DERIVED)},
     ),
     ("kept", "Leave the run, after the backward filter", "selected", "per selected", (), {"stage": "kept"}),
 )
@@ -89,7 +90,7 @@ def funnel_counts(table: Table) -> dict[str, int]:
         "screened": kind("source") & (stage >= 1),
         "attempts": forward,
         **{name: forward & (stage >= STAGES.index(name)) for name in STAGES[1:5]},
-        "derived": kind("inverse") | kind("composite"),
+        "derived": np.logical_or.reduce([kind(name) for name in _DERIVED]),
         "kept": stage == STAGES.index("kept"),
     }
     return {name: int(np.count_nonzero(mask)) for name, mask in counts.items()}
@@ -121,7 +122,11 @@ def _funnel(table: Table, spent: Mapping[str, tuple[int, float, float | None]]) 
 def _histogram(table: Table, axis: str) -> dict[str, Json]:
     values = table.columns[axis][_pairs(table)]
     counts, _ = np.histogram(values[np.isfinite(values)], bins=_EDGES)
-    return {"edges": [float(edge) for edge in _EDGES], "counts": [int(count) for count in counts]}
+    return {
+        "edges": [float(edge) for edge in _EDGES],
+        "counts": [int(count) for count in counts],
+        "kinds": ",".join(KINDS),
+    }
 
 
 def _survival(table: Table) -> list[Json]:
@@ -152,7 +157,7 @@ def _acceptance(table: Table, field: str) -> list[Json]:
 def _reasons(table: Table) -> list[Json]:
     """Why rows came no further, by kind and reason, the commonest first."""
     told: list[tuple[int, str, str]] = []
-    for kind in ("source", *_PAIRS):
+    for kind in ("source", *KINDS):
         rows = _Word(table, "kind")(kind)
         words = table.words["reason"]
         counts = np.bincount(table.columns["reason"][rows], minlength=len(words))
@@ -176,7 +181,8 @@ def reason_words(reason: str) -> str:
 
 def _pairs(table: Table) -> NDArray[np.bool_]:
     is_kind = _Word(table, "kind")
-    return is_kind("forward") | is_kind("inverse") | is_kind("composite")
+    mask: NDArray[np.bool_] = np.logical_or.reduce([is_kind(kind) for kind in KINDS])
+    return mask
 
 
 class _Word:

@@ -5,13 +5,13 @@ The decisions are those of `mining/select.py`; nothing is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from math import nan
 from typing import Final
 
 from triptych.datasets.dataset import style_of
-from triptych.mining.derive import derive
+from triptych.mining.derive import chains, derive, stacks
 from triptych.mining.schedule import Slot
 from triptych.mining.select import RunView, Triplet, scores_of, view_of
 from triptych.mining.state import AttemptState, DerivedState, PairState, Plan, SceneState, SourceState
@@ -32,7 +32,7 @@ class Row:
     id: str  # of its Pair; of a source or a scene, its own
     attempt: str  # id of the attempt, of what is no attempt ""
     scene: str
-    kind: str  # scene, source, forward, inverse, composite, …
+    kind: str  # scene, source, or a kind of triplet
     source_image: str
     edited_image: str
     instruction: str  # of a source or scene, its prompt
@@ -149,7 +149,8 @@ def _pair_rows(
                 lane=f"{source.id}:{lane.edit.id}",
                 inverse=backward.get(attempt, nan),
             )
-    for one in derived:
+    yield from _chain_rows(plan, scene, source, picture, kept)
+    for one in (*derived, *stacks(plan, scene, source, closing=True)):
         if one.pair is None:
             continue
         stage, reason = _come_to(one.decision(plan))
@@ -164,11 +165,41 @@ def _pair_rows(
             one,
             kind=one.kind,
             attempt="",
-            category="composite" if one.kind == "composite" else one.edits[0].category,
+            category=one.edits[0].category if one.kind == "inverse" else "composite",
             stage=stage,
             reason=reason,
             parents=tuple(attempt.pair_id for attempt in one.attempts),
         )
+
+
+def _chain_rows(
+    plan: Plan, scene: SceneState, source: SourceState, picture: Source, kept: Container[tuple[str, ...]]
+) -> Iterator[Row]:
+    """Attempts that were made on the picture of another attempt."""
+    for chain in chains(plan, scene, source, closing=True):
+        best = chain.lane.best(plan)
+        for state in chain.lane.attempts:
+            if state.attempt is None:
+                continue
+            stage, reason = _come_to(state.decision(plan))
+            if ("chain", chain.first.id, state.attempt.id) in kept:
+                stage, reason = 5, ""
+            elif stage == 3:
+                is_best = best is not None and best[0].id == state.attempt.id
+                reason = "parent_dropped" if is_best else NOT_BEST
+            yield _pair_row(
+                plan,
+                scene.scene,
+                picture,
+                state,
+                kind="chain",
+                attempt=state.attempt.id,
+                category=chain.edits[1].category,
+                stage=stage,
+                reason=reason,
+                lane=f"{chain.first.id}:{chain.edits[1].id}",
+                parents=(chain.first.pair_id,),
+            )
 
 
 def _pair_row(

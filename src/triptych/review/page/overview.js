@@ -42,7 +42,7 @@ function Histogram({ axis, told, line }) {
   const at = (score) => `${(100 * (score - from)) / span}%`;
   return html`<figure class="histogram"><figcaption>${worded(axis)} <span class="note">${number(total)} pairs · threshold ${line}</span></figcaption>
     <div class="bins" role="group" aria-label=${`How many pairs have which ${axis}`}>${counts.slice(start).map((count, n) => count ? html`<${Link}
-      to=${{ view: "grid", all: 1, kind: "forward,inverse,composite", [axis]: `${edges[start + n]}..${edges[start + n + 1]}` }} class=${edges[start + n] >= line - 1e-9 ? "bin in" : "bin"}
+      to=${{ view: "grid", all: 1, kind: told.kinds, [axis]: `${edges[start + n]}..${edges[start + n + 1]}` }} class=${edges[start + n] >= line - 1e-9 ? "bin in" : "bin"}
       aria-label=${`${number(count)} from ${edges[start + n]} to ${edges[start + n + 1]}`} title=${`${edges[start + n]} – ${edges[start + n + 1]}: ${number(count)}`}
       style=${{ left: at(edges[start + n]), width: `calc(${(100 * 0.05) / span}% - 1px)`, height: `${Math.max(1.5, (100 * count) / most)}%` }}><//>` : null)}
       <span class="line" style=${{ left: at(line) }}></span></div>
