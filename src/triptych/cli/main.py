@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from triptych import __version__
+from triptych.cli.arguments.audit import add_audit
 from triptych.cli.arguments.bench import add_bench
 from triptych.cli.arguments.doctor import add_doctor
 from triptych.cli.arguments.export import add_export
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         add_verify,
         add_export,
         add_review,
+        add_audit,
         add_validator,
         add_bench,
         add_doctor,

@@ -169,6 +169,15 @@ def scenes_called_since(ledger: Ledger, moment: float) -> tuple[set[str], float]
     return {row[0] for row in rows if row[0] is not None}, max((row[1] for row in rows), default=moment)
 
 
+def verdicts_of(ledger: Ledger, subject: str, spec: str) -> tuple[Verdict, ...]:
+    """What a judge said about a subject, by question; empty where it never looked."""
+    verdict = schema.verdict.c
+    asked = select(schema.verdict).where(verdict.subject_id == subject, verdict.spec_id == spec)
+    with ledger.reading() as connection:
+        rows = connection.execute(asked.where(verdict.repeat == 0).order_by(verdict.question)).all()
+    return tuple(Verdict(*row) for row in rows)
+
+
 def images(ledger: Ledger) -> Iterator[tuple[str, ImageKind, str]]:
     """(image, what names it, its id) for every image that is still wanted, sorted; an image may recur.
 

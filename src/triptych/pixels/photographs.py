@@ -22,6 +22,7 @@ from triptych.errors import PictureError, UserError
 from triptych.pixels.picture import (
     DECODER_ERRORS,
     MAX_MEGAPIXELS,
+    Picture,
     Pixels,
     flattened,
     media_type,
@@ -79,6 +80,32 @@ def read_photograph(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Photo
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
     return Photograph(path, pixels, notes)
+
+
+def as_stored(data: bytes) -> bytes:
+    """The file of a picture as a run can keep it: upright, sRGB, JPEG or PNG. Raises PictureError.
+
+    A JPEG or PNG that is so already stays as it is; anything else becomes a PNG of its pixels.
+    """
+    if _is_plain(data):
+        _ = Picture.from_encoded(data).pixels  # is it whole?
+        return data
+    pixels, _ = _read(data, MAX_MEGAPIXELS)
+    return Picture.from_pixels(pixels).encoded("png")
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether the file is an upright 8-bit RGB JPEG or PNG without a colour profile, by its header."""
+    if media_type(data) not in ("image/jpeg", "image/png"):
+        return False
+    with reading(data), Image.open(io.BytesIO(data)) as image:
+        odd = {"icc_profile", "transparency"} & set(image.info)
+        return (
+            image.mode == "RGB"
+            and not odd
+            and getattr(image, "n_frames", 1) == 1
+            and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        )
 
 
 def find_photographs(folder: Path) -> list[Path]:

@@ -33,6 +33,14 @@ def add_set(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def positive(text: str) -> int:
+    """A count from the command line: at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
 def _add_parser(commands: Commands, name: str, what: str, example: str) -> argparse.ArgumentParser:
     return commands.add_parser(
         name,

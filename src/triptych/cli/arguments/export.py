@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from triptych.cli.arguments.command import Commands, add_command, add_set
+from triptych.cli.arguments.command import Commands, add_command, add_set, positive
 
 
 def add_export(commands: Commands) -> None:
@@ -45,18 +45,11 @@ def add_export(commands: Commands) -> None:
     condition = "e.g. category=add_object,remove_object or adherence>=4.8; given again: both must hold"
     add("--where", action="append", default=[], metavar="CONDITION", help=condition)
     add("--decontaminate", type=Path, metavar="DIR", help="leave out near-duplicates of the pictures there")
-    add("--cap-per-source", type=_count, metavar="N", help="the best N of each source picture")
-    add("--limit", type=_count, metavar="N", help="at most N triplets")
+    add("--cap-per-source", type=positive, metavar="N", help="the best N of each source picture")
+    add("--limit", type=positive, metavar="N", help="at most N triplets")
     add("--split", metavar="SHARES", help="e.g. train=0.9,test=0.1: by scene and near-duplicates")
     add("--split-seed", type=int, default=0, metavar="N", help="another seed, another split (default: 0)")
     add("--no-mark", dest="mark", action="store_false", help="leave the pictures' bytes without an XMP mark")
     add("--licence", metavar="ID", help="the licence that you publish under, e.g. cc-by-4.0, for the card")
     add("--acknowledge-licence", action="store_true", help="export what may not train a competing model")
     add("--json", action="store_true", help="what was written, as one JSON object")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
