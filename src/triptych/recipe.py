@@ -27,7 +27,7 @@ from triptych.validator.rule import Rule
 _SHIPPED = Path(__file__).with_name("recipes"), Path(__file__).parents[2] / "recipes"
 
 Policy = Literal["uniform", "best_of", "until_accepted"]
-_Asked = Literal["writer", "painter", "screen", "editor", "soft_filter", "validator"]
+_Asked = Literal["writer", "painter", "screen", "editor", "soft_filter", "validator", "embedder"]
 
 
 def _no_truth_value(value: object) -> object:
@@ -88,6 +88,9 @@ class Multiply(_Part):
     stacks: bool = Field(
         default=False, description="one instruction for both edits of a chain; needs chains_per_source"
     )
+    paraphrases: bool = Field(
+        default=False, description="other wordings of every instruction that leaves, their meaning compared"
+    )
 
 
 class Budget(_Part):
@@ -132,6 +135,7 @@ class Recipe(_Part):
     editor: RoleRecipe
     soft_filter: RoleRecipe
     validator: RoleRecipe
+    embedder: RoleRecipe = RoleRecipe(backend="lexical")
     multiply: Multiply = Multiply()
     rule: Rule = Rule()
     budget: Budget = Budget()

@@ -8,6 +8,7 @@ same hash over its encoded bytes; `pixels` is the hash over width, height and th
     scene    origin, its text (a photograph: its pixels)
     edit     scene, instruction
     phrase   kind, edit, the other edit, writer's spec
+    paraphrase   scene, instruction, writer's spec, ordinal
     source   scene, painter's spec, seed, width, height
     attempt  source (of a chain: the attempt that it was made on), edit, editor's spec, seed
     pair     source image, instruction, edited image
@@ -26,7 +27,9 @@ from blake3 import blake3
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Origin = Literal["written", "photograph"]
-RoleName = Literal["writer", "importer", "painter", "screen", "editor", "soft_filter", "checks", "validator"]
+RoleName = Literal[
+    "writer", "importer", "painter", "screen", "editor", "soft_filter", "checks", "validator", "embedder"
+]
 DerivationKind = Literal["inverse", "composite", "chain", "stack"]
 PhraseKind = Literal["inverse", "joined", "stacked"]
 Outcome = Literal["made", "rejected", "model_error", "infrastructure_error"]
@@ -41,6 +44,7 @@ ROLE_NAMES: tuple[RoleName, ...] = (
     "soft_filter",
     "checks",
     "validator",
+    "embedder",
 )
 
 
@@ -118,6 +122,18 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
+class Paraphrase:
+    """An instruction that leaves the run, in other words. A Verdict says if it means the same."""
+
+    id: str
+    scene_id: str
+    instruction: str  # that it rewords: an edit's, or a derived one
+    ordinal: int  # among the wordings of one answer
+    spec_id: str  # the Writer's
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A picture of a scene, before any edit. One lost and made again with other bytes is a new revision."""
 
@@ -179,9 +195,12 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judge's answer about a Pair or a source's picture: a value, or the reason why there is none."""
+    """A judge's answer about a Pair or a source's picture: a value, or the reason why there is none.
 
-    subject_id: str  # a Pair, or the image of a Source
+    An embedder's, about a Paraphrase, is the cosine to its instruction.
+    """
+
+    subject_id: str  # a Pair, the image of a Source, or a Paraphrase
     question: str
     spec_id: str
     repeat: int
@@ -281,6 +300,7 @@ Fact = (
     | Scene
     | Edit
     | Phrase
+    | Paraphrase
     | Source
     | Attempt
     | Pair
@@ -310,6 +330,11 @@ def edit_id(scene: str, instruction: str) -> str:
 def phrase_id(kind: PhraseKind, edit: str, other: str | None, spec: str) -> str:
     """Id of a derived instruction."""
     return identify("phrase", kind, edit, other, spec)
+
+
+def paraphrase_id(scene: str, instruction: str, spec: str, ordinal: int) -> str:
+    """Id of the ordinal-th other wording of an instruction."""
+    return identify("paraphrase", scene, instruction, spec, ordinal)
 
 
 def source_id(scene: str, spec: str, seed: int, width: int, height: int) -> str:

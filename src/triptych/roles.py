@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from triptych.errors import CallFailed
@@ -176,6 +178,26 @@ class Writer(Backend, Protocol):
 
     async def paraphrase(self, requests: Sequence[ParaphraseRequest]) -> Answered[tuple[str, ...]]:
         """Other wordings of each instruction, in several registers, with the same meaning."""
+
+
+# ---- Embedder --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """A text that wants a vector."""
+
+    text: str
+
+
+class Embedder(Backend, Protocol):
+    """Lays texts out so that what is alike is near."""
+
+    # False: it sees letters; how near two texts are says nothing of their meaning.
+    knows_meaning: ClassVar[bool]
+
+    async def embed(self, requests: Sequence[EmbedRequest]) -> Answered[npt.NDArray[np.float32]]:
+        """A unit vector for each text, all of one length."""
 
 
 # ---- Painter and Editor ----------------------------------------------------------------------------------

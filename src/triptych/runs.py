@@ -31,8 +31,9 @@ from triptych.ledger.writer import GroupCommitter
 from triptych.mining.events import Event, Observer
 from triptych.mining.miner import Miner
 from triptych.mining.opening import load_slots, scene_reader
-from triptych.mining.schedule import Slot, Spending, count_owed
+from triptych.mining.schedule import Spending, count_owed
 from triptych.mining.select import RejectedPair, RunView, rejected_pairs, view_of
+from triptych.mining.slots import Slot
 from triptych.mining.state import Plan
 from triptych.recipe import Recipe, dump_recipe, parse_recipe
 from triptych.records import RoleName

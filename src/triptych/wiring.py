@@ -24,6 +24,7 @@ SHIPPED: Mapping[RoleName, Mapping[str, str]] = {
     "editor": {"studio": f"{_STUDIO}.editor:StudioEditor"},
     "soft_filter": {"studio": f"{_STUDIO}.judge.backend:StudioSoftFilter"},
     "validator": {"studio": f"{_STUDIO}.judge.backend:StudioValidator"},
+    "embedder": {"lexical": "triptych.backends.lexical:LexicalEmbedder"},
 }
 
 
@@ -39,6 +40,7 @@ def role_configs(recipe: Recipe, run_folder: Path) -> dict[RoleName, RoleConfig]
         "editor": recipe.editor,
         "soft_filter": recipe.soft_filter,
         "validator": recipe.validator,
+        "embedder": recipe.embedder if recipe.multiply.paraphrases else None,
     }
     return {
         role: RoleConfig(

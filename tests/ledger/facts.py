@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from triptych.records import (
+    ROLE_NAMES,
     Attempt,
     Brief,
     Call,
@@ -12,6 +13,7 @@ from triptych.records import (
     Edit,
     Fact,
     Pair,
+    Paraphrase,
     Phrase,
     Rating,
     Scene,
@@ -37,7 +39,7 @@ ids = st.integers(0, 2**128 - 1).map(lambda number: f"{number:032x}")
 seeds = st.integers(-(2**63), 2**63 - 1)
 counts = st.integers(0, 2**31 - 1)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-roles = st.sampled_from(["writer", "painter", "screen", "editor", "soft_filter", "checks", "validator"])
+roles = st.sampled_from(ROLE_NAMES)
 settings_values = st.recursive(
     st.none() | st.booleans() | seeds | numbers | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -50,11 +52,14 @@ any_fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(Brief, ids, counts, settings, ids, st.lists(ids, max_size=3)),
     st.builds(Scene, ids, st.sampled_from(["written", "photograph"]), st.none() | texts, st.none() | texts),
     st.builds(Edit, ids, ids, counts, texts, texts),
-    st.builds(Phrase, ids, ids, st.sampled_from(["inverse", "joined"]), ids, st.none() | ids, ids, texts),
+    st.builds(
+        Phrase, ids, ids, st.sampled_from(["inverse", "joined", "stacked"]), ids, st.none() | ids, ids, texts
+    ),
+    st.builds(Paraphrase, ids, ids, texts, counts, ids, texts),
     st.builds(Source, ids, counts, ids, ids, seeds, counts, counts, ids, ids),
     st.builds(Attempt, ids, counts, ids, ids, ids, seeds, ids, ids, ids),
     st.builds(Pair, ids, ids, texts, ids),
-    st.builds(Derivation, ids, counts, ids, st.sampled_from(["inverse", "composite", "chain"])),
+    st.builds(Derivation, ids, counts, ids, st.sampled_from(["inverse", "composite", "chain", "stack"])),
     st.builds(Signal, ids, texts, ids, numbers),
     st.builds(Verdict, ids, texts, ids, counts, st.none() | numbers, st.none() | texts, st.none() | texts),
     st.builds(

@@ -21,11 +21,13 @@ from triptych.roles import (
     BackendSettings,
     EditDraft,
     EditRequest,
+    EmbedRequest,
     InvertRequest,
     JoinRequest,
     JudgeRequest,
     PaintRequest,
     PairSubject,
+    ParaphraseRequest,
     PhotographRequest,
     Placement,
     RoleConfig,
@@ -111,6 +113,14 @@ class StandinWriter(Standin):
     async def join(self, requests: Sequence[JoinRequest]) -> list[str | CallFailed]:
         return [f"{request.first} and {request.second}" for request in requests]
 
+    async def paraphrase(self, requests: Sequence[ParaphraseRequest]) -> list[tuple[str, ...] | CallFailed]:
+        out: list[tuple[str, ...] | CallFailed] = []
+        for request in requests:
+            failed = await self._work("paraphrase", request.instruction, request.seed)
+            texts = (request.instruction.upper(), f"{request.instruction} now", f"do, {request.instruction}")
+            out.append(failed or (*texts, f"{request.instruction} NOW"))
+        return out
+
     async def describe(self, requests: Sequence[PhotographRequest]) -> list[SceneDraft | CallFailed]:
         edits = (EditDraft("make it warmer", "color_correction"), EditDraft("make it rain", "weather"))
         return [SceneDraft(None, edits[: request.edits]) for request in requests]
@@ -166,6 +176,17 @@ class StandinJudge(Standin):
         if question in ("adherence", "aesthetics"):
             return Scored(4.7 + 0.3 * chance(key, question) if passes else 1 + 3.5 * chance(key, question))
         return Scored(float(passes != (question == "unasked_change")))
+
+
+class StandinEmbedder(Standin):
+    """Knows meanings: whatever says "now" is in a hurry, and means something else."""
+
+    knows_meaning: ClassVar[bool] = True
+
+    async def embed(self, requests: Sequence[EmbedRequest]) -> list[np.ndarray | CallFailed]:
+        failed = await self._work("embed", *(request.text for request in requests))
+        hurry = [request.text.endswith("now") for request in requests]
+        return [failed or np.array([1 - now, now], np.float32) for now in hurry]
 
 
 class DyingEditor(StandinEditor):

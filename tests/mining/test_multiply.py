@@ -17,7 +17,7 @@ from triptych.ledger.run import RunFolder
 from triptych.ledger.verify import verify
 from triptych.mining.select import Triplet
 from triptych.recipe import parse_recipe
-from triptych.records import Derivation, Phrase
+from triptych.records import Derivation, Paraphrase, Phrase, Verdict
 from triptych.runs import mine, open_run
 
 BOTH = {"inverse": True, "composites_per_source": 2}
@@ -247,6 +247,84 @@ def test_lineage_is_kept(tmp_path: Path) -> None:
         parents = [edge.parent_id for edge in sorted(edges.get(triplet.id, []), key=lambda e: e.ordinal)]
         attempted = triplet.kind in ("forward", "chain")  # an attempt itself says what it was made on
         assert parents == ([] if attempted else list(triplet.parents))
+
+
+REWORDED = ALL | {"paraphrases": True}
+EMBEDDER = {"backend": "tests.mining.standins:StandinEmbedder"}
+
+
+def augmented(path: Path, *overrides: str) -> dict[str, tuple[str, ...]]:
+    return {triplet.id: triplet.augmented_instructions for triplet in kept(path, *overrides)}
+
+
+def test_every_instruction_that_leaves_is_said_in_other_words(tmp_path: Path) -> None:
+    mine(recipe(multiply=REWORDED), tmp_path / "run")
+    with open_run(tmp_path / "run") as run:
+        view = run.view()
+        assert not run.owed()
+        assert view.owed == 0
+    instructions = {triplet.instruction for triplet in view.triplets}
+    for triplet in view.triplets:
+        said = triplet.instruction
+        assert triplet.augmented_instructions == (f"{said} now", f"do, {said}")  # none twice, none as it was
+    assert view.reworded == Counter(
+        instructions=len(instructions), paraphrases=2 * len(instructions), unchecked=2 * len(instructions)
+    )
+    with RunFolder(tmp_path / "run").open_ledger(read_only=True) as ledger:
+        ids = {made.id for made in ledger.facts(Paraphrase)}
+        verdicts = [verdict for verdict in ledger.facts(Verdict) if verdict.subject_id in ids]
+    assert {(verdict.value, verdict.reason) for verdict in verdicts} == {(None, "unchecked")}
+    assert len(verdicts) == len(ids) == 2 * len(instructions)
+    assert verify(RunFolder(tmp_path / "run")) == []
+
+
+def test_a_wording_of_another_meaning_stays_and_the_bound_is_a_query(tmp_path: Path) -> None:
+    mine(recipe(multiply=REWORDED, embedder=EMBEDDER), tmp_path / "run")
+    for texts in augmented(tmp_path / "run").values():
+        assert len(texts) == 1
+        assert not texts[0].endswith("now")
+    count = len(calls(tmp_path / "run"))
+    lax = augmented(tmp_path / "run", "same_meaning=-1")
+    assert all(len(texts) == 2 for texts in lax.values())
+    assert len(calls(tmp_path / "run")) == count
+
+
+def test_an_embedder_that_fails_lets_no_wording_out_and_ends(tmp_path: Path) -> None:
+    failing = EMBEDDER | {"settings": {"refuse_share": 0.5}}
+    mine(recipe(multiply=REWORDED, embedder=failing), tmp_path / "run")
+    with open_run(tmp_path / "run") as run:
+        assert not run.owed()
+        assert run.view().reworded["declined"] > 0
+    texts = augmented(tmp_path / "run").values()
+    assert any(not some for some in texts)
+    assert any(some for some in texts)
+
+
+def test_a_writer_that_fails_at_rewording_loses_nothing_else(tmp_path: Path) -> None:
+    failing = {"writer": {"fail_share": 0.6}}
+    mine(recipe(failing, scenes=8, multiply=ALL), tmp_path / "run")
+    before, left = Counter(call.role for call in calls(tmp_path / "run")), kept(tmp_path / "run")
+    mine(recipe(failing, scenes=8, multiply=REWORDED), tmp_path / "run")
+    added = Counter(call.role for call in calls(tmp_path / "run")) - before
+    assert set(added) == {"writer", "embedder"}
+    assert left
+    assert [triplet.id for triplet in kept(tmp_path / "run")] == [triplet.id for triplet in left]
+    texts = augmented(tmp_path / "run").values()
+    assert any(not some for some in texts)
+    with open_run(tmp_path / "run") as run:
+        assert not run.owed()
+
+
+def test_rewording_joins_a_finished_run_and_stops_change_nothing(tmp_path: Path) -> None:
+    wanted = recipe(multiply=REWORDED, embedder=EMBEDDER)
+    mine(wanted, tmp_path / "calm")
+    mine(recipe(multiply=ALL), tmp_path / "stopped")
+    for calls_before_stop in (3, 7):
+        _mine_and_drain(wanted, tmp_path / "stopped", calls_before_stop)
+    mine(wanted, tmp_path / "stopped")
+    assert augmented(tmp_path / "calm") == augmented(tmp_path / "stopped")
+    assert set(made(tmp_path / "stopped")) == set(made(tmp_path / "calm"))
+    assert set(made(tmp_path / "stopped").values()) == {1}
 
 
 def test_what_multiplies_names_what_it_needs(tmp_path: Path) -> None:

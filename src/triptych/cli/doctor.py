@@ -34,6 +34,7 @@ from triptych.recipe import Recipe, load_recipe
 from triptych.records import RoleName
 from triptych.roles import (
     EditRequest,
+    EmbedRequest,
     JudgeRequest,
     PaintRequest,
     PairSubject,
@@ -156,6 +157,8 @@ class _Trial:
             method, requests = "paint", [PaintRequest(self._prompt(), 0, 512, 384)]
         elif role == "editor":
             method, requests = "edit", [EditRequest(self._picture(), self._instruction(), 0)]
+        elif role == "embedder":
+            method, requests = "embed", [EmbedRequest(self._instruction())]
         else:
             method, requests = "judge", [self._to_judge(role)]
         answers = await getattr(backend, method)(requests)
@@ -196,6 +199,8 @@ class _Trial:
                 raise UserError(f"{len(answer)} answers to {len(QUESTIONS[role])} questions")
             told = [f"{item.value:.2f}" if isinstance(item, Scored) else item.reason for item in answer]
             return f"answered {', '.join(told)}"
+        if role == "embedder" and isinstance(answer, np.ndarray) and answer.ndim == 1:
+            return f"gave a vector of {len(answer)} numbers"
         raise UserError(f"gave a {type(answer).__name__}; docs/backends.md says what a {role} gives")
 
     def _prompt(self) -> str:

@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from triptych.mining.events import CallEnded, CallStarted, Event, Notice
-from triptych.mining.schedule import Slot
 from triptych.mining.select import FUNNEL_STAGES, RunView, view_of
+from triptych.mining.slots import Slot
 from triptych.mining.state import Plan
 from triptych.records import ROLE_NAMES, RoleName
 

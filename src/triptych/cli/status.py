@@ -39,6 +39,7 @@ def status(
             "kinds": {kind: {"made": n.made, "kept": n.kept} for kind, n in view.kinds.items()},
             "multiplier": view.multiplier,
             "backward_filter": {"dropped": len(view.dropped)},
+            "paraphrases": dict(view.reworded),
         }
         if truth:
             _add_truth(told, run, view, rows)

@@ -94,7 +94,7 @@ def counts(triplets: Iterable[Triplet]) -> dict[str, dict[str, int]]:
 
 def paraphrases_of(triplet: Triplet) -> tuple[str, ...]:
     """Other ways to say the instruction, where the run wrote any."""
-    return tuple(getattr(triplet, "augmented_instructions", ()))
+    return triplet.augmented_instructions
 
 
 def style_of(scene: Scene) -> str:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from triptych.ledger.images import ImageStore
 from triptych.mining.derive import chains, derive, stacks
-from triptych.mining.schedule import Slot
 from triptych.mining.select import RunView, TripletKind
+from triptych.mining.slots import Slot
 from triptych.mining.state import (
     AttemptState,
     Lane,

@@ -28,6 +28,7 @@ METHODS: Mapping[RoleName, str] = {
     "editor": "edit",
     "soft_filter": "judge",
     "validator": "judge",
+    "embedder": "embed",
 }
 
 

@@ -18,6 +18,7 @@ from triptych.records import (
     Call,
     Edit,
     Outcome,
+    Paraphrase,
     Phrase,
     Rating,
     RoleName,
@@ -55,12 +56,13 @@ class SceneFacts:
     scene: Scene
     edits: tuple[Edit, ...]  # by ordinal
     phrases: tuple[Phrase, ...]  # by id
+    paraphrases: tuple[Paraphrase, ...]  # by instruction, writer's spec and ordinal
     sources: tuple[Source, ...]  # by seed
     attempts: Mapping[tuple[str, str], tuple[Attempt, ...]]  # (source or attempt id, edit id) → by seed
     signals: Mapping[str, Mapping[str, Mapping[str, float]]]  # pair id → spec id → name → value
     verdicts: Mapping[
         str, Mapping[tuple[str, str], Verdict]
-    ]  # a source's image or a pair id → (spec id, question); repeat 0 only
+    ]  # a source's image, a pair's or paraphrase's id → (spec id, question); repeat 0 only
     calls: Mapping[str, CallHistory]  # job id → its failures; a job that never failed isn't here
 
 
@@ -216,6 +218,9 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
     phrases: dict[str, list[Phrase]] = defaultdict(list)
     for row in _rows(connection, schema.phrase, "scene_id", wanted):
         phrases[row[1]].append(Phrase(*row))
+    paraphrases: dict[str, list[Paraphrase]] = defaultdict(list)
+    for row in _rows(connection, schema.paraphrase, "scene_id", wanted):
+        paraphrases[row[1]].append(Paraphrase(*row))
     sources: dict[str, dict[str, Source]] = defaultdict(dict)
     scene_of_source: dict[str, str] = {}
     for row in _rows(connection, schema.source, "scene_id", wanted):  # by revision: the latest comes last
@@ -251,7 +256,8 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
         signals[pair].setdefault(spec, {})[name] = value
     pictures = list({source.image: None for known in sources.values() for source in known.values()})
     verdicts: dict[str, dict[tuple[str, str], Verdict]] = defaultdict(dict)
-    for row in _rows(connection, schema.verdict, "subject_id", [*pictures, *pairs]):
+    wordings = [made.id for some in paraphrases.values() for made in some]
+    for row in _rows(connection, schema.verdict, "subject_id", [*pictures, *pairs, *wordings]):
         if row[3] == 0:
             verdicts[row[0]][row[2], row[1]] = Verdict(*row)
     calls: dict[str, list[Any]] = defaultdict(list)
@@ -264,11 +270,13 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
             continue
         subjects = [source.image for source in sources[id_].values()]
         subjects.extend(pairs_of_scene[id_])
+        subjects.extend(made.id for made in paraphrases[id_])
         found.append(
             SceneFacts(
                 scenes[id_],
                 tuple(sorted(edits[id_], key=lambda edit: (edit.ordinal, edit.id))),
                 tuple(sorted(phrases[id_], key=lambda phrase: phrase.id)),
+                tuple(sorted(paraphrases[id_], key=_as_written)),
                 tuple(sorted(sources[id_].values(), key=lambda source: (source.seed, source.id))),
                 _by_source_and_edit(attempts[id_].values()),
                 {subject: signals[subject] for subject in subjects if subject in signals},
@@ -277,6 +285,10 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
             )
         )
     return found
+
+
+def _as_written(made: Paraphrase) -> tuple[str, str, int]:
+    return made.instruction, made.spec_id, made.ordinal
 
 
 def _by_source_and_edit(attempts: Collection[Attempt]) -> dict[tuple[str, str], tuple[Attempt, ...]]:

@@ -35,6 +35,7 @@ from triptych.records import (
     Edit,
     Fact,
     Pair,
+    Paraphrase,
     Phrase,
     Rating,
     Scene,
@@ -77,6 +78,7 @@ brief: Final = _table(Brief, "id", types={"ordinal": Integer(), "asked": JSON(),
 scene: Final = _table(Scene, "id", optional="prompt style", types={})
 edit: Final = _table(Edit, "id", types={"ordinal": Integer()})
 phrase: Final = _table(Phrase, "id", optional="other_id", types={})
+paraphrase: Final = _table(Paraphrase, "id", types={"ordinal": Integer()})
 source: Final = _table(
     Source,
     "id revision",
@@ -115,6 +117,7 @@ call: Final = _table(
 
 Index("edit_by_scene", edit.c.scene_id)
 Index("phrase_by_scene", phrase.c.scene_id)
+Index("paraphrase_by_scene", paraphrase.c.scene_id)
 Index("source_by_scene", source.c.scene_id)
 Index("attempt_by_source", attempt.c.source_id)
 Index("attempt_by_pair", attempt.c.pair_id)
@@ -127,6 +130,7 @@ TABLES: Final[dict[type[Fact], Table]] = {
     Scene: scene,
     Edit: edit,
     Phrase: phrase,
+    Paraphrase: paraphrase,
     Source: source,
     Attempt: attempt,
     Pair: pair,
@@ -151,8 +155,12 @@ def _add_receipts(connection: Connection) -> None:
             connection.execute(text(f"ALTER TABLE {call.name} ADD COLUMN {name} {kind}"))
 
 
+def _add_paraphrases(connection: Connection) -> None:
+    paraphrase.create(connection, checkfirst=True)
+
+
 # Step n (from 0) makes format n + 2 of format n + 1. A new ledger is created in the newest format.
-MIGRATIONS: Final[tuple[Migration, ...]] = (_add_ratings, _add_receipts)
+MIGRATIONS: Final[tuple[Migration, ...]] = (_add_ratings, _add_receipts, _add_paraphrases)
 
 
 def format_of(connection: Connection) -> int | None:

@@ -12,6 +12,7 @@ from triptych.records import (
     Derivation,
     Json,
     Pair,
+    Paraphrase,
     PhraseKind,
     RoleName,
     Spec,
@@ -151,6 +152,27 @@ class PhraseJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ParaphraseJob:
+    """Have an instruction said in other words."""
+
+    id: str
+    scene_id: str
+    instruction: str
+    role: RoleName = "writer"
+
+
+@dataclass(frozen=True, slots=True)
+class MeaningJob:
+    """Compare wordings with the instruction that they reword."""
+
+    id: str
+    scene_id: str
+    instruction: str
+    paraphrases: tuple[Paraphrase, ...]
+    role: RoleName = "embedder"
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeJob:
     """Ask one judge its questions about a source (`edited_image` is None) or a pair."""
 
@@ -163,7 +185,18 @@ class JudgeJob:
     edited_image: str | None = None
 
 
-Job = WriteJob | ImportJob | DescribeJob | PaintJob | EditJob | CheckJob | PhraseJob | JudgeJob
+Job = (
+    WriteJob
+    | ImportJob
+    | DescribeJob
+    | PaintJob
+    | EditJob
+    | CheckJob
+    | PhraseJob
+    | ParaphraseJob
+    | MeaningJob
+    | JudgeJob
+)
 
 
 def judge_job_id(subject: str, spec: str) -> str:

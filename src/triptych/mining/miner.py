@@ -15,23 +15,26 @@ from triptych.mining.jobs import (
     EditJob,
     JudgeJob,
     JudgeName,
+    MeaningJob,
     PaintJob,
+    ParaphraseJob,
     PhraseJob,
     judge_job_id,
 )
 from triptych.mining.opening import photograph_state
 from triptych.mining.perform import unjudged
+from triptych.mining.rewording import RewordedState, uncompared
 from triptych.mining.schedule import (
-    DUPLICATE,
     AttemptTask,
     DerivedTask,
+    RewordTask,
     Scheduler,
-    Slot,
     SourceTask,
     Spending,
     Task,
     WriteTask,
 )
+from triptych.mining.slots import DUPLICATE, Slot
 from triptych.mining.state import (
     AttemptState,
     DerivedState,
@@ -46,7 +49,7 @@ from triptych.mining.state import (
     scene_state,
     take,
 )
-from triptych.records import Brief, Edit, Fact, Phrase, Scene, Source
+from triptych.records import Brief, Edit, Fact, Paraphrase, Phrase, Scene, Source, Verdict
 from triptych.validator.rule import (
     Accepted,
     Undecided,
@@ -133,6 +136,8 @@ class Miner:
                     await self._attempt(_state(slot), lane, attempt)
                 case DerivedTask(slot, _, derived):
                     await self._derive(_state(slot), derived)
+                case RewordTask(slot, state):
+                    await self._reword(_state(slot), state)
         except Stopping:
             return
 
@@ -159,7 +164,7 @@ class Miner:
         if known is None:
             edits = tuple(fact for fact in facts if isinstance(fact, Edit))
             sources = tuple(fact for fact in facts if isinstance(fact, Source))
-            known = SceneFacts(scene, edits, (), sources, {}, {}, {}, {}), None
+            known = SceneFacts(scene, edits, (), (), sources, {}, {}, {}, {}), None
         if scene.origin == "photograph":
             return photograph_state(self.plan, slot.ordinal, *known, self._gone)
         (brief,) = (fact for fact in facts if isinstance(fact, Brief))
@@ -271,6 +276,25 @@ class Miner:
         inverse = state.rests_on[0].phrase
         assert inverse is not None  # noqa: S101  (composites rest on accepted inverses)
         return inverse.instruction, state.edits[1].instruction
+
+    async def _reword(self, scene: SceneState, state: RewordedState) -> None:
+        """Other wordings of an instruction that leaves, and whether they mean the same."""
+        if not state.paraphrases:
+            paraphrase = ParaphraseJob(state.job_id, scene.scene.id, state.instruction)
+            done = await self._asker.ask(paraphrase, scene.calls.get(state.job_id))
+            if done.outcome != "made":
+                state.spent = done.reason or done.outcome
+                return
+            state.paraphrases = tuple(fact for fact in done.facts if isinstance(fact, Paraphrase))
+        spec = self.plan.spec_id("embedder")
+        job_id = judge_job_id(state.job_id, spec)
+        job = MeaningJob(job_id, scene.scene.id, state.instruction, state.unchecked)
+        done = await self._asker.ask(job, scene.calls.get(job_id))
+        facts = done.facts
+        if done.outcome != "made":
+            facts = uncompared(job, spec, done.reason or done.outcome)
+            await self._engine.record(facts)
+        state.verdicts |= {fact.subject_id: fact for fact in facts if isinstance(fact, Verdict)}
 
     async def _gates(self, scene: SceneState, state: PairState) -> None:
         """Stages 5 to 7: soft filter, low-level check, validator; each only if the last was passed."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from triptych.ledger.queries import SceneFacts, briefs, call_histories, scene_facts
 from triptych.ledger.store import Ledger
 from triptych.mining.jobs import ImportJob, WriteJob
-from triptych.mining.schedule import DUPLICATE, Slot
+from triptych.mining.slots import DUPLICATE, Slot
 from triptych.mining.state import Plan, SceneState, describe_job_id, scene_state, spent_reason
 from triptych.pixels.photographs import find_photographs
 from triptych.recipe import Photographs, Recipe

@@ -24,12 +24,15 @@ from triptych.mining.jobs import (
     ImportJob,
     Job,
     JudgeJob,
+    MeaningJob,
     PaintJob,
+    ParaphraseJob,
     PhraseJob,
     WriteJob,
     importer_spec,
 )
 from triptych.mining.recent import Recent
+from triptych.mining.rewording import compared, paraphrases_of_answer
 from triptych.pixels import signals
 from triptych.pixels.photographs import fit, read_photograph
 from triptych.pixels.picture import ImageFormat, Picture, pixel_hash
@@ -59,6 +62,8 @@ from triptych.roles import (
     Answered,
     Editor,
     EditRequest,
+    Embedder,
+    EmbedRequest,
     InvertRequest,
     JoinRequest,
     Judge,
@@ -67,6 +72,7 @@ from triptych.roles import (
     Painter,
     PaintRequest,
     PairSubject,
+    ParaphraseRequest,
     PhotographRequest,
     SceneDraft,
     Scored,
@@ -203,7 +209,7 @@ def _spec(job: Job, bench: Bench) -> Spec:
     )
 
 
-def _backend(bench: Bench, role: RoleName) -> Writer | Painter | Editor | Judge:
+def _backend(bench: Bench, role: RoleName) -> Writer | Painter | Editor | Judge | Embedder:
     return bench.roles.backend(role)  # type: ignore[return-value]  # its class was checked when it was loaded
 
 
@@ -241,6 +247,10 @@ async def _made(
             facts = await bench.crunch(lambda: _check(job, bench))
         case PhraseJob():
             facts = await _phrase(job, number, spec, bench, bill)
+        case ParaphraseJob():
+            facts = await _paraphrase(job, number, spec, bench, bill)
+        case MeaningJob():
+            facts = await _compare(job, spec, bench, bill)
         case JudgeJob():
             facts = await _judge(job, spec, bench, bill)
     return facts, time.perf_counter() - started, detail
@@ -334,9 +344,30 @@ async def _phrase(job: PhraseJob, number: int, spec: Spec, bench: Bench, bill: B
             raise ModelError("inverse_points_back", f"{word!r} in {text!r}")
     else:
         text = storable(_only(await writer.join([JoinRequest(job.first, job.second, number)]), bill))
+        word = points_back(text)
+        if word is not None and word not in f"{job.first} {job.second}".lower():
+            raise ModelError("joined_points_back", f"{word!r} in {text!r}")
     if not text:
         raise ModelError("empty_instruction")
     return (Phrase(job.id, job.scene_id, job.kind, job.edit_id, job.other_id, spec.id, text),)
+
+
+async def _paraphrase(
+    job: ParaphraseJob, number: int, spec: Spec, bench: Bench, bill: Bill
+) -> tuple[Fact, ...]:
+    writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
+    texts = _only(await writer.paraphrase([ParaphraseRequest(job.instruction, number)]), bill)
+    return paraphrases_of_answer(job, [storable(text) for text in texts], spec.id)
+
+
+async def _compare(job: MeaningJob, spec: Spec, bench: Bench, bill: Bill) -> tuple[Fact, ...]:
+    embedder: Embedder = _backend(bench, "embedder")  # type: ignore[assignment]
+    texts = job.instruction, *(made.text for made in job.paraphrases)
+    answers = await embedder.embed([EmbedRequest(text) for text in texts])
+    if len(answers) != len(texts):
+        raise ModelError("wrong_count", f"{len(answers)} answers to {len(texts)} requests")
+    vectors = [_only([answer], bill) for answer in answers]
+    return compared(job, vectors, spec.id, knows_meaning=embedder.knows_meaning)
 
 
 async def _paint(job: PaintJob, bench: Bench, bill: Bill) -> Picture:

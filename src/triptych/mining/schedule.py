@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from operator import itemgetter
 
-from triptych.ledger.queries import CallHistory
 from triptych.mining.derive import chains, derive, stacks
-from triptych.mining.jobs import ImportJob, WriteJob
+from triptych.mining.rewording import RewordedState
+from triptych.mining.select import leaving_instructions, reworded
+from triptych.mining.slots import Slot
 from triptych.mining.state import (
     AttemptState,
     DerivedState,
@@ -31,17 +32,6 @@ from triptych.mining.state import (
 from triptych.recipe import Budget
 from triptych.records import RoleName, identify
 from triptych.validator.rule import Accepted, Undecided
-
-
-@dataclass(slots=True)
-class Slot:
-    """The place of one scene in the run: still a brief, or what became of it."""
-
-    ordinal: int
-    opening: WriteJob | ImportJob
-    state: SceneState | None = None
-    spent: str | None = None  # why the opening gave no scene
-    history: CallHistory | None = None  # failed calls of earlier commands for the opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +76,20 @@ class Phase(IntEnum):
     CLOSING = 2  # no further attempt at a source: what was selected by now is multiplied
     CHAINING = 3  # results of edits are edited further
     ENDING = 4  # no further attempt at a chain
+    REWORDING = 5  # what leaves is known: its instructions are said in other words
 
 
-Task = WriteTask | SourceTask | AttemptTask | DerivedTask
+@dataclass(frozen=True, slots=True)
+class RewordTask:
+    """Have an instruction that leaves the run said in other words."""
+
+    slot: Slot
+    reworded: RewordedState
+
+
+Task = WriteTask | SourceTask | AttemptTask | DerivedTask | RewordTask
 Position = tuple[int | str, ...]
 
-DUPLICATE = "duplicate_scene"
 _FREE: frozenset[RoleName] = frozenset({"importer", "checks"})  # no model: no budget
 
 
@@ -140,7 +138,8 @@ class Scheduler:
         self.spending = spending
         self._sources: deque[SourceTask] = deque()
         self._writes: deque[WriteTask] = deque()
-        self._judgements: deque[AttemptTask | DerivedTask] = deque()  # no editor call is owed on these
+        # No editor call is owed on these.
+        self._judgements: deque[AttemptTask | DerivedTask | RewordTask] = deque()
         self._attempts: list[tuple[Position, int, AttemptTask]] = []
         self._offered: set[str] = set()  # ids of attempts handed out or queued
         self._serial = 0
@@ -177,6 +176,9 @@ class Scheduler:
         if self._phase == Phase.CHAINING:
             self._used_before_chains = sum(self._at_most(slot) for slot in self.slots)
         for slot in self.slots:
+            if self._phase == Phase.REWORDING:
+                self._judgements.extend(RewordTask(slot, state) for state in to_reword(self.plan, slot))
+                continue
             for source in slot.state.sources if slot.state else ():
                 if self._phase in (Phase.CLOSING, Phase.ENDING):
                     self._offer_derived(slot, source)
@@ -384,6 +386,7 @@ def count_owed(plan: Plan, slots: Iterable[Slot]) -> Mapping[str, int]:
                 counts["sources to screen"] += 1
         if slot.state.scene.origin == "photograph" and not slot.state.edits:
             counts["photographs to describe"] += 1
+        counts["instructions to reword"] += len(to_reword(plan, slot))
         for _, lane in slot.state.lanes(plan):
             _count_lane(plan, lane, counts)
         for source in slot.state.passed(plan):
@@ -394,6 +397,14 @@ def count_owed(plan: Plan, slots: Iterable[Slot]) -> Mapping[str, int]:
             for chain in chains(*parts, closing=False):
                 _count_lane(plan, chain.lane, counts, "chained ")
     return counts
+
+
+def to_reword(plan: Plan, slot: Slot) -> list[RewordedState]:
+    """Instructions of a scene that leave, by what is known now, and whose other wordings are owed."""
+    if not plan.recipe.multiply.paraphrases or slot.state is None:
+        return []
+    states = (reworded(plan, slot.state, text) for text in leaving_instructions(plan, slot.state))
+    return [state for state in states if not state.settled]
 
 
 def _count_lane(plan: Plan, lane: Lane, counts: Counter[str], what: str = "") -> None:

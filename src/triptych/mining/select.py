@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from triptych.mining.derive import chains, derive, kept_after_backward, stacks
-from triptych.mining.schedule import Slot
+from triptych.mining.rewording import SAME_MEANING, RewordedState
+from triptych.mining.slots import Slot
 from triptych.mining.state import (
     AttemptState,
     DerivedState,
@@ -16,8 +17,9 @@ from triptych.mining.state import (
     Plan,
     SceneState,
     SourceState,
+    spent_reason,
 )
-from triptych.records import Attempt, Edit, Scene, Source
+from triptych.records import Attempt, Edit, Scene, Source, paraphrase_id
 from triptych.validator.rule import (
     Accepted,
     Gate,
@@ -96,6 +98,7 @@ class Triplet(JudgedPair):
     """A pair that leaves the run; a forward one is the best accepted attempt of its (source, instruction)."""
 
     scores: Scores
+    augmented_instructions: tuple[str, ...] = ()  # its instruction in other words
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ class RunView:
     triplets: list[Triplet] = field(default_factory=list)  # all that leave the run
     dropped: list[Triplet] = field(default_factory=list)  # forward ones that the backward filter took out
     kinds: dict[str, KindCounts] = field(default_factory=lambda: {kind: KindCounts() for kind in KINDS})
-    owed: int = 0  # pairs and sources on which something is still to do
+    owed: int = 0  # pairs, sources and instructions on which something is still to do
+    reworded: Counter[str] = field(default_factory=Counter)  # what came of other wordings
 
     @property
     def multiplier(self) -> float | None:
@@ -142,12 +146,63 @@ def view_of(plan: Plan, slots: Iterable[Slot]) -> RunView:
             view.owed += slot.spent is None
             continue
         view.funnel["scenes"] += 1
+        before = len(view.triplets)
         for source in slot.state.sources:
             _count_source(view, plan, slot.state, source)
+        if plan.recipe.multiply.paraphrases:
+            view.triplets[before:] = _with_paraphrases(view, plan, slot.state, view.triplets[before:])
     view.funnel["selected"] = view.kinds["forward"].made = len(view.selected)
     for triplet in view.triplets:
         view.kinds[triplet.kind].kept += 1
     return view
+
+
+def leaving_instructions(plan: Plan, scene: SceneState) -> list[str]:
+    """The instructions of all triplets of a scene that leave the run, each once."""
+    view = RunView()
+    for source in scene.sources:
+        _count_source(view, plan, scene, source)
+    return list(dict.fromkeys(triplet.instruction for triplet in view.triplets))
+
+
+def reworded(plan: Plan, scene: SceneState, instruction: str) -> RewordedState:
+    """The state of an instruction's other wordings, from the scene's facts where it is first asked for."""
+    kept = scene.reworded.get(instruction)
+    if kept is not None:
+        return kept
+    writer, embedder = plan.spec_id("writer"), plan.spec_id("embedder")
+    state = RewordedState(instruction, paraphrase_id(scene.scene.id, instruction, writer, 0))
+    state.paraphrases = tuple(
+        made for made in scene.facts.paraphrases if (made.instruction, made.spec_id) == (instruction, writer)
+    )
+    state.spent = None if state.paraphrases else spent_reason(plan, scene.calls.get(state.job_id))
+    for made in state.paraphrases:
+        verdict = scene.facts.verdicts.get(made.id, {}).get((embedder, SAME_MEANING))
+        if verdict is not None:
+            state.verdicts[made.id] = verdict
+    scene.reworded[instruction] = state
+    return state
+
+
+def _with_paraphrases(
+    view: RunView, plan: Plan, scene: SceneState, triplets: Iterable[Triplet]
+) -> list[Triplet]:
+    lowest = plan.recipe.rule.same_meaning
+    states = {triplet.instruction: reworded(plan, scene, triplet.instruction) for triplet in triplets}
+    for state in states.values():
+        view.owed += not state.settled
+        leaving = len(state.leaving(lowest))
+        view.reworded["instructions"] += bool(leaving)
+        view.reworded["paraphrases"] += leaving
+        for verdict in state.verdicts.values():
+            if verdict.value is None:
+                view.reworded[verdict.reason or "unchecked"] += 1
+            elif verdict.value < lowest:
+                view.reworded["another_meaning"] += 1
+    return [
+        replace(triplet, augmented_instructions=states[triplet.instruction].leaving(lowest))
+        for triplet in triplets
+    ]
 
 
 def _count_source(view: RunView, plan: Plan, scene: SceneState, source: SourceState) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from triptych.ledger.queries import CallHistory, SceneFacts
 from triptych.mining.jobs import Lost
+from triptych.mining.rewording import RewordedState
 from triptych.pixels.sizes import SIZES, scaled
 from triptych.recipe import Recipe
 from triptych.records import (
@@ -280,6 +281,7 @@ class SceneState:
     gone: frozenset[str] = frozenset()  # images that facts name but that are no longer on disk
     phrases: dict[str, Phrase] = field(default_factory=dict)  # by id; sources of a scene share them
     unphrased: dict[str, str] = field(default_factory=dict)  # id → why there will be none
+    reworded: dict[str, RewordedState] = field(default_factory=dict)  # by instruction
     judged: dict[str, PairState] = field(default_factory=dict)  # pair id → who has its facts
 
     def shared(self, state: PairState) -> PairState:

@@ -78,6 +78,9 @@ class Rule(_OneNumberForBoth):
         default=2.0, ge=1, le=5, description="lowest adherence of its inverse that leaves a triplet in"
     )
     derived: DerivedRule = DerivedRule()
+    same_meaning: float = Field(
+        default=0.8, ge=-1, le=1, description="lowest cosine of another wording to its instruction"
+    )
 
     @cached_property
     def for_derived(self) -> Rule:

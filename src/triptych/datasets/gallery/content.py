@@ -11,8 +11,8 @@ from typing import Literal
 from triptych.datasets.dataset import style_of, thresholds
 from triptych.ledger.images import ImageStore
 from triptych.ledger.queries import RoleCost
-from triptych.mining.schedule import Slot
 from triptych.mining.select import RejectedPair, RunView, Triplet
+from triptych.mining.slots import Slot
 from triptych.mining.state import Plan
 from triptych.records import RoleName
 from triptych.validator.rule import Rejected, Scores
