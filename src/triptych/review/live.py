@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from triptych.errors import RunError, TriptychError
 from triptych.ledger.queries import scenes_called_since
 from triptych.ledger.run import RunFolder
-from triptych.mining.schedule import Slot
+from triptych.mining.slots import Slot
 from triptych.mining.state import Plan
 from triptych.review.index import Index, Table
 from triptych.review.rows import rows_of

@@ -12,8 +12,8 @@ from typing import Final
 
 from triptych.datasets.dataset import style_of
 from triptych.mining.derive import chains, derive, stacks
-from triptych.mining.schedule import Slot
 from triptych.mining.select import RunView, Triplet, scores_of, view_of
+from triptych.mining.slots import Slot
 from triptych.mining.state import AttemptState, DerivedState, PairState, Plan, SceneState, SourceState
 from triptych.records import Scene, Source
 from triptych.validator.rule import Accepted, Decision, Rejected, low_level_decision, soft_filter_decision

@@ -9,7 +9,7 @@ from triptych.ledger.queries import briefs, scene_facts
 from triptych.ledger.store import Ledger
 from triptych.mining.jobs import ImportJob, WriteJob
 from triptych.mining.opening import photograph_jobs, photograph_state, write_job
-from triptych.mining.schedule import Slot
+from triptych.mining.slots import Slot
 from triptych.mining.state import Plan, describe_job_id, scene_state
 from triptych.records import Brief
 
