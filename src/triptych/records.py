@@ -34,6 +34,7 @@ DerivationKind = Literal["inverse", "composite", "chain", "stack"]
 PhraseKind = Literal["inverse", "joined", "stacked"]
 Outcome = Literal["made", "rejected", "model_error", "infrastructure_error"]
 RatingAxis = Literal["adherence", "aesthetics", "accept"]
+Flaw = Literal["none", "source", "light", "region", "remains", "artefacts", "other"]
 
 ROLE_NAMES: tuple[RoleName, ...] = (
     "writer",
@@ -223,6 +224,32 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Which of two Pairs a person prefers. A later sitting of the same rater replaces it."""
+
+    pair_id: str
+    other_id: str  # the greater id of the two, so that each two are compared under one key
+    rater: str
+    sitting: int  # of this rater on these two, from 0
+    preferred: float | None  # 1: the first, 0: the other, 0.5: a tie; None: skipped or withdrawn
+    reason: str | None = None  # why there is no preference
+    rated_at: float | None = None  # seconds since the epoch; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a person found in a Pair drawn for a spot check. A later sitting of the same rater replaces it."""
+
+    pair_id: str
+    rater: str
+    sitting: int  # of this rater on this pair, from 0
+    flaw: Flaw | None  # "none": it is good; None: withdrawn
+    planned: int  # how many pairs were to be looked at
+    note: str | None = None
+    found_at: float | None = None  # seconds since the epoch; None: not known
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What a back end knows of a call beyond its answer. None: not known, or not the case."""
 
@@ -308,6 +335,8 @@ Fact = (
     | Signal
     | Verdict
     | Rating
+    | Comparison
+    | Finding
     | Call
 )
 

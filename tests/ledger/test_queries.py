@@ -11,7 +11,20 @@ from tests.ledger.facts import JUDGE, SPEC, call, picture, whole_scene
 from triptych.ledger import queries
 from triptych.ledger.queries import CallHistory, RoleCost
 from triptych.ledger.store import Ledger
-from triptych.records import Attempt, Brief, Call, Edit, Fact, Rating, Scene, Source, hash_bytes, scene_id
+from triptych.records import (
+    Attempt,
+    Brief,
+    Call,
+    Comparison,
+    Edit,
+    Fact,
+    Finding,
+    Rating,
+    Scene,
+    Source,
+    hash_bytes,
+    scene_id,
+)
 
 
 def test_a_scene_comes_with_all_its_facts(ledger: Ledger) -> None:
@@ -169,3 +182,27 @@ def test_of_a_raters_sittings_the_last_one_stands(ledger: Ledger) -> None:
     assert queries.ratings(ledger) == [said[5], said[1], said[2]]
     ledger.record([Rating("pair", "bob", "accept", 2, 0.0)])
     assert queries.ratings(ledger)[-1] == Rating("pair", "bob", "accept", 2, 0.0)
+
+
+def test_comparisons_and_findings_are_those_that_raters_stand_by(ledger: Ledger) -> None:
+    ledger.record(
+        [
+            Comparison("a", "b", "ann", 0, 1.0),
+            Comparison("a", "b", "ann", 1, 0.5),
+            Comparison("a", "c", "ann", 0, 1.0),
+            Comparison("a", "c", "ann", 1, None, "withdrawn"),
+            Finding("a", "ann", 0, "light", 300),
+            Finding("a", "bob", 0, "none", 300),
+            Finding("a", "bob", 1, None, 300, "withdrawn"),
+        ]
+    )
+    assert queries.comparisons(ledger) == [Comparison("a", "b", "ann", 1, 0.5)]
+    assert queries.findings(ledger) == [Finding("a", "ann", 0, "light", 300)]
+    assert [found.flaw for found in queries.said_of(ledger, Finding, "a")] == ["light", "none", None]
+
+
+def test_a_scene_has_its_calls_and_says_that_it_changed(ledger: Ledger) -> None:
+    ledger.record([call("one", scene="s"), call("two", number=7, scene="t"), call("three", number=9)])
+    assert [made.job_id for made in queries.calls_of_scene(ledger, "s")] == ["one"]
+    assert queries.scenes_called_since(ledger, 2) == ({"t"}, 9.0)
+    assert queries.scenes_called_since(ledger, 10) == (set(), 10)

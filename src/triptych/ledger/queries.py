@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Table, func, literal, select, union_all
 
@@ -16,7 +16,9 @@ from triptych.records import (
     Attempt,
     Brief,
     Call,
+    Comparison,
     Edit,
+    Finding,
     Outcome,
     Paraphrase,
     Phrase,
@@ -28,6 +30,7 @@ from triptych.records import (
     Verdict,
 )
 
+S = TypeVar("S", Rating, Comparison, Finding)
 ImageKind = Literal["source", "attempt", "pair"]
 
 _SCENES_AT_ONCE = 32
@@ -148,6 +151,24 @@ def standing(said: Iterable[Rating]) -> list[Rating]:
         if key not in latest or latest[key].sitting <= rating.sitting:
             latest[key] = rating
     return [rating for rating in latest.values() if rating.score is not None]
+
+
+def comparisons(ledger: Ledger) -> list[Comparison]:
+    """Which of two pairs every rater stands by, in the order of the pairs and the rater."""
+    latest = {(said.pair_id, said.other_id, said.rater): said for said in ledger.facts(Comparison)}
+    return [said for said in latest.values() if said.preferred is not None]
+
+
+def findings(ledger: Ledger) -> list[Finding]:
+    """What every rater stands by of a spot check, in the order of pair and rater."""
+    latest = {(found.pair_id, found.rater): found for found in ledger.facts(Finding)}
+    return [found for found in latest.values() if found.flaw is not None]
+
+
+def said_of(ledger: Ledger, record: type[S], pair_id: str) -> list[S]:
+    """All that people said of a pair in facts of this type, withdrawn things too, by rater and sitting."""
+    with ledger.reading() as connection:
+        return [record(*row) for row in _rows(connection, schema.TABLES[record], "pair_id", [pair_id])]
 
 
 def known_pairs(ledger: Ledger, wanted: Sequence[str]) -> set[str]:

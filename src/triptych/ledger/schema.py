@@ -31,9 +31,11 @@ from triptych.records import (
     Attempt,
     Brief,
     Call,
+    Comparison,
     Derivation,
     Edit,
     Fact,
+    Finding,
     Pair,
     Paraphrase,
     Phrase,
@@ -100,6 +102,18 @@ rating: Final = _table(
     optional="score reason rated_at",
     types={"sitting": Integer(), "score": Double(), "rated_at": Double()},
 )
+comparison: Final = _table(
+    Comparison,
+    "pair_id other_id rater sitting",
+    optional="preferred reason rated_at",
+    types={"sitting": Integer(), "preferred": Double(), "rated_at": Double()},
+)
+finding: Final = _table(
+    Finding,
+    "pair_id rater sitting",
+    optional="flaw note found_at",
+    types={"sitting": Integer(), "planned": Integer(), "found_at": Double()},
+)
 # The time is part of the key: two calls are never one, whatever number they were given.
 call: Final = _table(
     Call,
@@ -138,6 +152,8 @@ TABLES: Final[dict[type[Fact], Table]] = {
     Signal: signal,
     Verdict: verdict,
     Rating: rating,
+    Comparison: comparison,
+    Finding: finding,
     Call: call,
 }
 
@@ -146,6 +162,11 @@ Migration = Callable[[Connection], None]
 
 def _add_ratings(connection: Connection) -> None:
     rating.create(connection, checkfirst=True)
+
+
+def _add_comparisons_and_findings(connection: Connection) -> None:
+    comparison.create(connection, checkfirst=True)
+    finding.create(connection, checkfirst=True)
 
 
 def _add_receipts(connection: Connection) -> None:
@@ -160,7 +181,12 @@ def _add_paraphrases(connection: Connection) -> None:
 
 
 # Step n (from 0) makes format n + 2 of format n + 1. A new ledger is created in the newest format.
-MIGRATIONS: Final[tuple[Migration, ...]] = (_add_ratings, _add_receipts, _add_paraphrases)
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    _add_ratings,
+    _add_receipts,
+    _add_paraphrases,
+    _add_comparisons_and_findings,
+)
 
 
 def format_of(connection: Connection) -> int | None:

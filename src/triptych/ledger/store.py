@@ -26,9 +26,11 @@ from triptych.records import (
     Attempt,
     Brief,
     Call,
+    Comparison,
     Derivation,
     Edit,
     Fact,
+    Finding,
     Pair,
     Rating,
     Scene,
@@ -38,7 +40,23 @@ from triptych.records import (
     Verdict,
 )
 
-F = TypeVar("F", Spec, Brief, Scene, Edit, Source, Attempt, Pair, Derivation, Signal, Verdict, Rating, Call)
+F = TypeVar(
+    "F",
+    Spec,
+    Brief,
+    Scene,
+    Edit,
+    Source,
+    Attempt,
+    Pair,
+    Derivation,
+    Signal,
+    Verdict,
+    Rating,
+    Comparison,
+    Finding,
+    Call,
+)
 
 _ROWS_AT_ONCE = 5_000
 
