@@ -17,13 +17,24 @@ from triptych.records import RoleName, Spec
 from triptych.roles import RoleConfig
 
 _STUDIO = "triptych.backends.studio"
+_OPENAI = "triptych.backends.openai"
+_GEMINI = "triptych.backends.gemini"
+_CHAT_JUDGES = {"openai": f"{_OPENAI}:OpenAIJudge", "gemini": f"{_GEMINI}:GeminiJudge"}
 SHIPPED: Mapping[RoleName, Mapping[str, str]] = {
-    "writer": {"studio": f"{_STUDIO}.writer:StudioWriter"},
-    "painter": {"studio": f"{_STUDIO}.painter:StudioPainter"},
-    "screen": {"studio": f"{_STUDIO}.judge.backend:StudioScreen"},
-    "editor": {"studio": f"{_STUDIO}.editor:StudioEditor"},
-    "soft_filter": {"studio": f"{_STUDIO}.judge.backend:StudioSoftFilter"},
-    "validator": {"studio": f"{_STUDIO}.judge.backend:StudioValidator"},
+    "writer": {
+        "studio": f"{_STUDIO}.writer:StudioWriter",
+        "openai": f"{_OPENAI}:OpenAIWriter",
+        "gemini": f"{_GEMINI}:GeminiWriter",
+    },
+    "painter": {"studio": f"{_STUDIO}.painter:StudioPainter", "openai": f"{_OPENAI}:OpenAIPainter"},
+    "screen": {"studio": f"{_STUDIO}.judge.backend:StudioScreen", **_CHAT_JUDGES},
+    "editor": {
+        "studio": f"{_STUDIO}.editor:StudioEditor",
+        "openai": f"{_OPENAI}:OpenAIEditor",
+        "gemini": f"{_GEMINI}:GeminiEditor",
+    },
+    "soft_filter": {"studio": f"{_STUDIO}.judge.backend:StudioSoftFilter", **_CHAT_JUDGES},
+    "validator": {"studio": f"{_STUDIO}.judge.backend:StudioValidator", **_CHAT_JUDGES},
     "embedder": {"lexical": "triptych.backends.lexical:LexicalEmbedder"},
 }
 

@@ -29,6 +29,9 @@ class Scripted:
             return Reply("", receipt, line)
         return Reply(line if isinstance(line, str) else line(prompt), receipt)
 
+    async def close(self) -> None:
+        return None
+
 
 class ScriptedWriter(ChatWriter):
     def __init__(self, *lines: Said) -> None:

@@ -107,15 +107,25 @@ async def _mine(run: Run, console: Console, *, json: bool) -> Mined:
 
 
 def _telling(show: Observer) -> Observer:
-    """What is odd about a photograph is said; that one can't be read goes to standard error."""
+    """What is odd about a photograph is said; that one can't be read goes to standard error.
+
+    Of the other roles, what is to be known of a kind of failure, or of an answer, is said the first time.
+    """
+    said: set[tuple[str, str | None]] = set()
 
     def tell(event: Event) -> None:
         show(event)
-        if isinstance(event, CallEnded) and event.role == "importer" and event.detail:
-            if event.outcome == "made":
-                show(Notice(event.detail))
-            else:
-                print(f"triptych: {event.detail}", file=sys.stderr)
+        if not isinstance(event, CallEnded) or not event.detail:
+            return
+        if event.role != "importer":
+            if (event.role, event.reason) not in said:
+                said.add((event.role, event.reason))
+                what = f"{event.reason}: " if event.reason else ""
+                show(Notice(f"{event.role.replace('_', ' ')}: {what}{event.detail}"))
+        elif event.outcome == "made":
+            show(Notice(event.detail))
+        else:
+            print(f"triptych: {event.detail}", file=sys.stderr)
 
     return tell
 

@@ -53,7 +53,8 @@ class LocalEngine:
         self._committer = committer
         self._images = images
         self._image_format: ImageFormat = image_format
-        roles = LoadedRoles(configs)
+        self._roles = roles = LoadedRoles(configs)
+        roles.check_ready()
         self._crunch = CrunchThreads(usable_cores())
         self._bench = Bench(roles, images, image_format, self._crunch, Recent(_RECENT_BYTES))
         self._on_loop = {role for role in configs if _placement(roles.backend(role)) == "io"}
@@ -140,6 +141,7 @@ class LocalEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._crunch.close()
+        await self._roles.close()
         if self._pool is not None:
             self._pool.shutdown(wait=error is None, cancel_futures=True)
 

@@ -77,6 +77,20 @@ class LoadedRoles:
             self._specs[role] = self.backend(role).spec
         return self._specs[role]
 
+    def check_ready(self) -> None:
+        """Raise UserError where a back end that can tell says that it can't work, e.g. for want of a key."""
+        for role in self._configs:
+            ready = getattr(self.backend(role), "ready", None)
+            if ready is not None:
+                ready()
+
+    async def close(self) -> None:
+        """Have the back ends that were loaded let go of what they hold, e.g. connections."""
+        for backend in self._loaded.values():
+            close = getattr(backend, "close", None)
+            if close is not None:
+                await close()
+
     def price(self, role: RoleName) -> float | None:
         """Price of one call, where the recipe gives it."""
         return self._configs[role].price_per_call if role in self._configs else None

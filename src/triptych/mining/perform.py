@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from triptych.bootstrap.invert import points_back
@@ -226,7 +226,7 @@ async def _made(
     detail = ""
     match job:
         case WriteJob():
-            facts = await _write(job, bench, bill)
+            facts = await _write(job, number, bench, bill)
         case ImportJob():
             facts, detail = await bench.crunch(lambda: _import(job, spec, bench))
         case DescribeJob():
@@ -307,9 +307,9 @@ def _edits(scene: str, draft: SceneDraft, wanted: int) -> tuple[Edit, ...]:
     return tuple(kept.values())
 
 
-async def _write(job: WriteJob, bench: Bench, bill: Bill) -> tuple[Fact, ...]:
+async def _write(job: WriteJob, number: int, bench: Bench, bill: Bill) -> tuple[Fact, ...]:
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
-    draft = _only(await writer.write([job.request]), bill)
+    draft = _only(await writer.write([replace(job.request, again=number - 1)]), bill)
     prompt = storable(draft.prompt or "")
     if not prompt:
         raise ModelError("empty_prompt")

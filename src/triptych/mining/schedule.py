@@ -90,6 +90,7 @@ class RewordTask:
 Task = WriteTask | SourceTask | AttemptTask | DerivedTask | RewordTask
 Position = tuple[int | str, ...]
 
+_WRITTEN_TOGETHER = 50  # scenes: a writer that is a language model has them in one prompt
 _FREE: frozenset[RoleName] = frozenset({"importer", "checks"})  # no model: no budget
 
 
@@ -145,6 +146,7 @@ class Scheduler:
         self._serial = 0
         self._out = 0  # tasks handed out and not yet reported
         self._editing: dict[str, AttemptState] = {}  # handed out, and their edit not known to have ended
+        self._writing = 0  # scenes still to be handed out along with the last one
         self._phase = Phase.OPEN
         self._chained: list[tuple[Position, Lane]] = []  # lanes of chains, in the order of their attempts
         self._used_before_chains = 0  # editor calls
@@ -186,6 +188,9 @@ class Scheduler:
                     self._offer_chains(slot, source)
 
     def _next(self) -> Task | None:
+        if self._writing and self._writes and self.spending.affords("writer"):
+            self._writing -= 1
+            return self._writes.popleft()
         if self._judgements:
             return self._judgements.popleft()
         attempt = self._next_attempt()
@@ -196,6 +201,7 @@ class Scheduler:
         if self._sources and self.spending.affords("painter") and self.spending.affords("screen"):
             return self._sources.popleft()
         if self._writes and self.spending.affords(self._writes[0].slot.opening.role):
+            self._writing = _WRITTEN_TOGETHER - 1
             return self._writes.popleft()
         return None
 

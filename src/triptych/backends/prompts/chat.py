@@ -40,10 +40,17 @@ class Chat(Protocol):
     async def ask(self, prompt: Prompt) -> Reply:
         """The model's reply, unread. Its failure is Refused where the model declined."""
 
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class Unreadable(ModelError):
+    """The model replied, twice, and neither reply could be used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Read(Generic[M]):
-    """A reply that was read, or why there is none: a ModelError once both asks gave nothing usable."""
+    """A reply that was read, or why there is none."""
 
     reply: M | CallFailed
     texts: tuple[str, ...]  # the model's words, in the order of the asks
@@ -65,6 +72,6 @@ async def ask_twice(chat: Chat, prompt: Prompt, kind: type[M]) -> Read[M]:
             return Read(refused, texts, receipt)
         except BadReply as problem:
             if len(texts) == 2:
-                return Read(ModelError(problem.reason, problem.detail), texts, receipt)
+                return Read(Unreadable(problem.reason, problem.detail), texts, receipt)
             told = f"Your last reply was not usable ({problem}). Reply with the JSON object alone."
             prompt = replace(prompt, parts=(*prompt.parts, told), seed=prompt.seed + 1)

@@ -9,9 +9,10 @@ from dataclasses import replace
 import orjson
 from pydantic import BaseModel
 
-from triptych.backends.prompts.chat import Chat, Read, ask_twice
+from triptych.backends.prompts.chat import Chat, Read, Unreadable, ask_twice
 from triptych.backends.prompts.judging import Look, answers_of, judge_prompts
-from triptych.errors import CallFailed, ModelError
+from triptych.backends.prompts.wording import judge_version
+from triptych.errors import CallFailed
 from triptych.records import Receipt
 from triptych.roles import Answered, JudgeRequest, Metered, Question, Scored, Unscored
 
@@ -23,6 +24,7 @@ class ChatJudge:
 
     chat: Chat
     look: Look
+    prompts = staticmethod(judge_version)  # part of the spec
 
     async def judge(self, requests: Sequence[JudgeRequest]) -> Answered[Answers]:
         """One answer for each question: the mean over the asks that gave one."""
@@ -39,14 +41,18 @@ class ChatJudge:
             receipt = replace(receipt, raw=_raw([text for read in reads for text in read.texts]))
         return Metered(answer, receipt)
 
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self.chat.close()
+
 
 def combined(reads: Sequence[Read[BaseModel]], questions: Sequence[Question]) -> Answers | CallFailed:
-    """The mean of all asks that could be read. One that couldn't be made fails them all: it is owed again."""
+    """The mean of all asks that were read; a failure where one couldn't be made: then all are asked again."""
     raw = _raw([text for read in reads for text in read.texts])
     readable = [read.reply for read in reads if isinstance(read.reply, BaseModel)]
     failures = [read.reply for read in reads if isinstance(read.reply, CallFailed)]
     for failure in failures:
-        if not isinstance(failure, ModelError):
+        if not isinstance(failure, Unreadable):
             return failure
     if not readable:
         return tuple(Unscored(failures[0].reason, raw) for _ in questions)

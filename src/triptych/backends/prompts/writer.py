@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -27,6 +28,7 @@ from triptych.backends.prompts.phrases import (
 )
 from triptych.backends.prompts.replies import BadReply
 from triptych.backends.prompts.scenes import MOST_AT_ONCE, Asked, ScenesReply, scenes_of, scenes_prompt
+from triptych.backends.prompts.wording import writer_version
 from triptych.errors import CallFailed, ModelError
 from triptych.records import Receipt
 from triptych.roles import (
@@ -42,6 +44,55 @@ from triptych.roles import (
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+_GATHERING = 0.05  # seconds that a brief waits for others to share its prompt
+
+
+class Gathering(Generic[Q, A]):
+    """Single requests that come at about the same time, answered as batches."""
+
+    def __init__(self, answer: Callable[[Sequence[Q]], Coroutine[Any, Any, Sequence[A]]], most: int) -> None:
+        self._answer = answer
+        self._most = most
+        self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._batches: set[asyncio.Future[Sequence[A]]] = set()  # kept, or they may be collected half done
+
+    async def ask(self, request: Q) -> A:
+        """The answer to one request."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[A] = loop.create_future()
+        self._waiting.append((request, answered))
+        if len(self._waiting) >= self._most:
+            self._begin()
+        elif self._timer is None:
+            self._timer = loop.call_later(_GATHERING, self._begin)
+        return await answered
+
+    def _begin(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        gathered, self._waiting = self._waiting, []
+        batch = asyncio.get_running_loop().create_task(self._answer([request for request, _ in gathered]))
+        self._batches.add(batch)
+        batch.add_done_callback(partial(self._hand_out, [answered for _, answered in gathered]))
+
+    def _hand_out(self, asked: Sequence[asyncio.Future[A]], batch: asyncio.Future[Sequence[A]]) -> None:
+        self._batches.discard(batch)
+        waiting = [answered for answered in asked if not answered.done()]  # its asker may be gone
+        if batch.cancelled():
+            for answered in waiting:
+                answered.cancel()
+        elif bug := batch.exception():
+            for answered in waiting:
+                answered.set_exception(bug)
+        else:
+            for answered, answer in zip(asked, batch.result(), strict=True):
+                if not answered.done():
+                    answered.set_result(answer)
 
 
 class ChatWriter:
@@ -49,12 +100,17 @@ class ChatWriter:
 
     chat: Chat
     look: Look
+    prompts = staticmethod(writer_version)  # part of the spec
+    _gathering: Gathering[SceneRequest, Metered[SceneDraft]] | None = None
 
     async def write(self, requests: Sequence[SceneRequest]) -> Answered[SceneDraft]:
-        """Scenes in batches of up to 50: one prompt, many briefs, its cost shared among them."""
-        batches = [requests[start : start + MOST_AT_ONCE] for start in range(0, len(requests), MOST_AT_ONCE)]
-        written = await asyncio.gather(*(self._write(batch) for batch in batches))
-        return [scene for batch in written for scene in batch]
+        """Scenes in batches of up to 50: one prompt, many briefs, its cost shared among them.
+
+        Briefs that are asked for at the same time, by whomever, go into one prompt: each is its own job and
+        its own fact, and a kill costs no more than the prompts under way.
+        """
+        self._gathering = self._gathering or Gathering(self._write, MOST_AT_ONCE)
+        return await asyncio.gather(*(self._gathering.ask(request) for request in requests))
 
     async def describe(self, requests: Sequence[PhotographRequest]) -> Answered[SceneDraft]:
         """Edits that fit each photograph, fewer where it offers no more."""
@@ -72,6 +128,10 @@ class ChatWriter:
         """Each instruction in four registers: short, casual, imperative, question."""
         prompts = [paraphrase_prompt(request) for request in requests]
         return await asyncio.gather(*(self._read(p, ParaphraseReply, lambda r: r.texts) for p in prompts))
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self.chat.close()
 
     async def _instruction(self, prompt: Prompt) -> Metered[str]:
         return await self._read(prompt, InstructionReply, lambda reply: reply.instruction.strip())
