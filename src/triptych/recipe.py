@@ -160,8 +160,8 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
 
     A bare name that is no file, like `quickstart`, is looked for among the recipes in the installed package.
 
-    Raises RecipeError with one line for each mistake. A relative photograph folder is taken from the recipe's
-    own folder, one in an override from the current folder; `~` is the home folder.
+    Raises RecipeError with one line for each mistake. A relative photograph folder or calibration is taken
+    from the recipe's own folder, one in an override from the current folder; `~` is the home folder.
     """
     if len(path.parts) == 1 and not path.exists():
         path = next(filter(Path.exists, (folder / f"{path.name}.yaml" for folder in _SHIPPED)), path)
@@ -188,10 +188,10 @@ def parse_recipe(text: str, overrides: Iterable[str] = (), *, origin: str, base:
         raise RecipeError(f"{origin}{line}: not valid YAML; check the indentation and colons there") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{origin}: a recipe is a mapping of keys to values; see recipes/quickstart.yaml")
-    _place_folder(values, base)
+    _place_paths(values, base)
     for override in overrides:
         _apply_override(values, override)
-        _place_folder(values, Path.cwd())
+        _place_paths(values, Path.cwd())
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
@@ -224,12 +224,16 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _place_folder(values: dict[str, Any], base: Path) -> None:
-    """Make the folder of photographs absolute; one that is absolute stays."""
+def _place_paths(values: dict[str, Any], base: Path) -> None:
+    """Make the folder of photographs and the calibration absolute; what is absolute stays."""
     photographs = values.get("photographs")
     if isinstance(photographs, Mapping) and isinstance(photographs.get("folder"), str):
         folder = base / _home(Path(photographs["folder"]))
         values["photographs"] = {**photographs, "folder": str(folder.resolve())}
+    rule = values.get("rule")
+    if isinstance(rule, Mapping) and isinstance(rule.get("calibration"), str):
+        file = base / _home(Path(rule["calibration"]))
+        values["rule"] = {**rule, "calibration": str(file.resolve())}
 
 
 def _home(path: Path) -> Path:

@@ -15,6 +15,7 @@ from triptych.mining.state import Plan
 from triptych.recipe import Recipe, RoleRecipe, settings_of
 from triptych.records import RoleName, Spec
 from triptych.roles import RoleConfig
+from triptych.validator.scoring import PairScorer
 
 _STUDIO = "triptych.backends.studio"
 _OPENAI = "triptych.backends.openai"
@@ -84,7 +85,16 @@ def plan_of(recipe: Recipe, configs: Mapping[RoleName, RoleConfig]) -> Plan:
             ) from None
     if recipe.photographs is not None:
         specs["importer"] = importer_spec(recipe.photographs.fit, recipe.megapixels)
-    return Plan(recipe, specs)
+    scorer = None
+    if recipe.rule.calibration is not None:
+        scorer = PairScorer.load(recipe.rule.calibration, signal_specs(specs))
+    return Plan(recipe, specs, scorer)
+
+
+def signal_specs(specs: Mapping[RoleName, Spec]) -> dict[str, str]:
+    """Spec ids of the judges and checks that a calibration may read, by role."""
+    roles: tuple[RoleName, ...] = ("soft_filter", "validator", "checks")
+    return {role: specs[role].id for role in roles if role in specs}
 
 
 def _target(role: RoleName, name: str) -> str:

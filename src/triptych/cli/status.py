@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from triptych.errors import UserError
 from triptych.ledger.queries import RoleCost, costs, failures
 from triptych.ledger.run import RunFolder
 from triptych.ledger.verify import verify
+from triptych.mining.claim import claim_of
 from triptych.mining.select import RunView
 from triptych.records import RoleName
 from triptych.runs import Run, open_run
@@ -40,6 +42,7 @@ def status(
             "multiplier": view.multiplier,
             "backward_filter": {"dropped": len(view.dropped)},
             "paraphrases": dict(view.reworded),
+            "claim": None if (claim := claim_of(run.plan)) is None else asdict(claim),
         }
         if truth:
             _add_truth(told, run, view, rows)
@@ -102,6 +105,11 @@ def _print(
     if view.multiplier is not None and len(view.triplets) != len(view.selected):
         kinds = " · ".join(f"{kind} {n.kept:,} of {n.made:,}" for kind, n in view.kinds.items())
         console.print(f"kept: {kinds}; {view.multiplier:.2f} triplets for each selected one")
+    if claim := told["claim"]:
+        console.print(
+            claim["uncalibrated"]
+            or f"precision ≥ {claim['precision']:g} at {claim['confidence']:.0%} confidence, forward triplets"
+        )
     if owed := told["owed"]:
         console.print("owed: " + ", ".join(f"{n:,} {name}" for name, n in owed.items()))
     if "truth" in told:

@@ -358,14 +358,7 @@ def _if_rejected(
     decision, pair = state.decision(plan), state.pair
     if isinstance(decision, Rejected) and pair is not None:
         parts = pair.source_image, pair.instruction, pair.edited_image
-        scores = [scores_of(state, plan.spec_id(role)) for role in ("soft_filter", "validator")]
+        scores = state.scores(plan, "soft_filter"), state.scores(plan, "validator")
         yield RejectedPair(
             pair.id, kind, scene, source, edits, attempts, *parts, decision.gate, decision.reason, *scores
         )
-
-
-def scores_of(state: PairState, spec: str) -> Scores | None:
-    """Both scores that a judge gave a pair; None where it gave none, or only one."""
-    verdicts = [state.verdicts.get((spec, question)) for question in ("adherence", "aesthetics")]
-    values = [verdict.value for verdict in verdicts if verdict is not None and verdict.value is not None]
-    return Scores(*(round(value, 4) for value in values)) if len(values) == 2 else None

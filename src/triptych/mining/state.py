@@ -35,6 +35,7 @@ from triptych.records import (
     phrase_id,
     source_id,
 )
+from triptych.validator.guarantee import DERIVED
 from triptych.validator.rule import (
     Accepted,
     Decision,
@@ -44,6 +45,8 @@ from triptych.validator.rule import (
     pair_decision,
     screen_decision,
 )
+from triptych.validator.scoring import PairScorer
+from triptych.validator.signals import PairFacts
 
 DerivedKind = Literal["inverse", "composite", "stack"]
 _PHRASE_KINDS: Mapping[DerivedKind, PhraseKind] = {
@@ -60,6 +63,7 @@ class Plan:
 
     recipe: Recipe
     specs: Mapping[RoleName, Spec]
+    scorer: PairScorer | None = None  # of the rule's calibration
 
     def spec_id(self, role: RoleName) -> str:
         """Content id of a role's spec."""
@@ -84,6 +88,11 @@ class PairState:
         """The pair; None while one of its parts is owed."""
         raise NotImplementedError
 
+    @property
+    def group(self) -> str:
+        """What is calibrated together: the category of an attempt's edit, the kind of a derived pair."""
+        raise NotImplementedError
+
     def decision(self, plan: Plan) -> Decision | None:
         """What the rule says of the pair; None while there is none."""
         if self.decided is not None:
@@ -91,7 +100,9 @@ class PairState:
         if self.pair is None:
             return None
         specs = plan.spec_id("soft_filter"), plan.spec_id("validator")
-        decision = pair_decision(self.verdicts, self.signals, *specs, self.rule(plan))
+        scorer, rule = plan.scorer, self.rule(plan)
+        calibrated = None if scorer is None else lambda: scorer.read(self.known(), rule.accept)
+        decision = pair_decision(self.verdicts, self.signals, *specs, rule, calibrated)
         if not isinstance(decision, Undecided):
             self.decided = decision
         return decision
@@ -99,6 +110,24 @@ class PairState:
     def rule(self, plan: Plan) -> Rule:
         """What decides about the pair."""
         return plan.recipe.rule
+
+    def known(self) -> PairFacts:
+        """All that a validator may know of it by now."""
+        pair = self.pair
+        assert pair is not None  # noqa: S101  (asked for once the pair is there)
+        said = self.verdicts, self.signals
+        return PairFacts(pair.id, pair.instruction, self.group, pair.source_image, *said)
+
+    def scores(self, plan: Plan, role: RoleName) -> Scores | None:
+        """A judge's scores on both axes, the validator's calibrated if the rule is; None without them."""
+        spec = plan.spec_id(role)
+        verdicts = [self.verdicts.get((spec, question)) for question in ("adherence", "aesthetics")]
+        values = [verdict.value for verdict in verdicts if verdict is not None and verdict.value is not None]
+        if len(values) != 2:
+            return None
+        if role == "validator" and plan.scorer is not None:
+            return plan.scorer.read(self.known(), None).scores
+        return Scores(*(round(value, 4) for value in values))
 
     def settled(self, plan: Plan) -> bool:
         """Whether nothing is owed on it any more."""
@@ -122,9 +151,15 @@ class AttemptState(PairState):
     seed: int
     source_image: str
     instruction: str
+    category: str
     attempt: Attempt | None = None
     lost: Lost | None = None
     calls: int = 0  # that the editor answered or failed at, unreached ones aside: what a budget counts
+
+    @property
+    def group(self) -> str:
+        """Category of its edit."""
+        return self.category
 
     @property
     def pair(self) -> Pair | None:
@@ -153,6 +188,11 @@ class DerivedState(PairState):
     def rule(self, plan: Plan) -> Rule:
         """What decides about the pair."""
         return plan.recipe.rule.for_derived
+
+    @property
+    def group(self) -> str:
+        """Its kind."""
+        return f"{DERIVED}{self.kind}"
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -382,7 +422,7 @@ def open_lane(
     for number in range(plan.recipe.attempts):
         seed = plan.seed(number)
         id_ = attempt_id(id_of_base, edit.id, plan.spec_id("editor"), seed)
-        lane.attempts.append(AttemptState(id_, seed, image, edit.instruction))
+        lane.attempts.append(AttemptState(id_, seed, image, edit.instruction, edit.category))
         _place_attempt(plan, scene, lane.attempts[-1], made.get(id_))
     return lane
 

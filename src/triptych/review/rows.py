@@ -12,7 +12,7 @@ from typing import Final
 
 from triptych.datasets.dataset import style_of
 from triptych.mining.derive import chains, derive, stacks
-from triptych.mining.select import RunView, Triplet, scores_of, view_of
+from triptych.mining.select import RunView, Triplet, view_of
 from triptych.mining.slots import Slot
 from triptych.mining.state import AttemptState, DerivedState, PairState, Plan, SceneState, SourceState
 from triptych.records import Scene, Source
@@ -219,9 +219,7 @@ def _pair_row(
 ) -> Row:
     pair = state.pair
     assert pair is not None  # noqa: S101  (callers look first)
-    soft, strong = (
-        scores_of(state, spec) for spec in (plan.spec_id("soft_filter"), plan.spec_id("validator"))
-    )
+    soft, strong = state.scores(plan, "soft_filter"), state.scores(plan, "validator")
     return Row(
         id=pair.id,
         attempt=attempt,

@@ -27,11 +27,13 @@ from numpy.typing import NDArray
 
 from triptych.errors import UserError
 from triptych.records import Json, hash_bytes
+from triptych.validator.guarantee import Guarantee
 from triptych.validator.ratings import HIGHEST, LOWEST
 
 FloatArray = NDArray[np.float64]
 Direction = Literal[1, 0, -1]
 FORMAT = "triptych-calibration/1"
+JUDGED = ("adherence", "aesthetics", "unasked_change", "pleasing")  # questions to judges of pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class SignalColumn:
     def __post_init__(self) -> None:
         if self.group and self.direction == 0:
             raise ValueError(f"{self.name}: a signal without a direction can't join a consensus")
+
+    @property
+    def asked(self) -> bool:
+        """Whether it is the answer of a judge, not a measurement or a feature."""
+        return self.direction != 0 and self.name.rpartition(".")[2] in JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +209,7 @@ class Calibration:
     axes: Mapping[str, AxisModel]
     acceptance: Acceptance | None
     card: Mapping[str, Json]
+    guarantee: Guarantee | None = None
 
     @property
     def columns(self) -> tuple[SignalColumn, ...]:
@@ -217,10 +225,15 @@ class Calibration:
     def apply(self, table: SignalTable) -> CalibratedScores:
         """Score items. Raises UserError where the table's signals aren't those it was made for."""
         self.require(table.columns)
+        return self.score(table.named([column.name for column in self.columns]).values, table.categories)
+
+    def score(self, values: FloatArray, categories: Sequence[str] | None) -> CalibratedScores:
+        """Score items from their signals [items, columns], in the order of `columns`."""
+        places = {column.name: place for place, column in enumerate(self.columns)}
         scores = {}
         for axis, model in self.axes.items():
-            read = table.named([column.name for column in model.design.columns])
-            scores[axis] = model.score(read.values, read.categories)
+            read = values[:, [places[column.name] for column in model.design.columns]]
+            scores[axis] = model.score(read, categories)
         accept = None if self.acceptance is None else self.acceptance.probability(scores)
         return CalibratedScores(scores, accept)
 
@@ -265,6 +278,7 @@ def dump_calibration(calibration: Calibration) -> bytes:
             for axis, model in calibration.axes.items()
         },
         "acceptance": None if calibration.acceptance is None else asdict(calibration.acceptance),
+        "guarantee": None if calibration.guarantee is None else calibration.guarantee.document(),
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
@@ -300,7 +314,9 @@ def _parse(document: dict[str, Any]) -> Calibration:
     columns = [SignalColumn(**values) for values in document["columns"]]
     axes = {axis: _parse_axis(values, columns) for axis, values in document["axes"].items()}
     acceptance = None if document["acceptance"] is None else Acceptance(**document["acceptance"])
-    return Calibration(axes, acceptance, document["card"])
+    promised = document.get("guarantee")
+    guarantee = None if promised is None else Guarantee.parse(promised)
+    return Calibration(axes, acceptance, document["card"], guarantee)
 
 
 def _parse_axis(values: dict[str, Any], columns: Sequence[SignalColumn]) -> AxisModel:

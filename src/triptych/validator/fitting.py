@@ -54,16 +54,28 @@ class RatedItems:
 
     table: SignalTable
     targets: Mapping[Axis, FloatArray]  # bias of raters removed
-    accepted: BoolArray  # every score above the bar
+    accepted: BoolArray  # by people
+
+    def rows(self, chosen: BoolArray) -> RatedItems:
+        """Some of the items."""
+        targets = {axis: target[chosen] for axis, target in self.targets.items()}
+        return RatedItems(self.table.rows(chosen), targets, self.accepted[chosen])
 
 
-def join_ratings(table: SignalTable, ratings: Sequence[Rating], *, bar: float = REALLY_GOOD) -> RatedItems:
+def join_ratings(
+    table: SignalTable,
+    ratings: Sequence[Rating],
+    *,
+    accepted: Mapping[str, bool] | None = None,
+    judged_only: bool = False,
+) -> RatedItems:
     """Lay people's scores beside signals. Items rated on one axis alone are left out.
 
-    Raises UserError for ratings of items that the table doesn't hold, and for a single rater.
+    `accepted`: who is accepted, by item; else those with both scores above 4. Raises UserError for a single
+    rater and, unless `judged_only` leaves them out, for ratings of items that the table doesn't hold.
     """
     known = set(table.items)
-    unknown = sorted({rating.pair_id for rating in ratings} - known)
+    unknown = [] if judged_only else sorted({rating.pair_id for rating in ratings} - known)
     if unknown:
         raise UserError(
             f"{len(unknown)} rated items are unknown, e.g. {unknown[0]!r}; give the run they were rated in"
@@ -72,8 +84,10 @@ def join_ratings(table: SignalTable, ratings: Sequence[Rating], *, bar: float = 
     rated = np.array([all(item in scores[axis] for axis in AXES) for item in table.items], dtype=np.bool_)
     chosen = table.rows(rated)
     targets = {axis: np.array([scores[axis][item] for item in chosen.items]) for axis in AXES}
-    accepted = np.all([target > bar for target in targets.values()], axis=0)
-    return RatedItems(chosen, targets, accepted)
+    good = np.all([target > REALLY_GOOD for target in targets.values()], axis=0)
+    if accepted is not None:
+        good = np.array([accepted[item] for item in chosen.items], dtype=np.bool_)
+    return RatedItems(chosen, targets, good)
 
 
 def default_candidates(table: SignalTable) -> tuple[Candidate, ...]:

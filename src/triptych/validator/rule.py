@@ -6,10 +6,11 @@ ours for registration), validator. A rule only reads facts, so another rule cost
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -74,6 +75,12 @@ class Rule(_OneNumberForBoth):
     shift: float = Field(default=1.0, ge=0, description="highest shift outside the change, in pixels")
     zoom: float = Field(default=0.5, ge=0, description="highest zoom outside the change, in percent")
     threshold: AxisThresholds = AxisThresholds()
+    calibration: Path | None = Field(
+        default=None, description="a file by `triptych validator fit` or `threshold`: its scores decide"
+    )
+    accept: float | None = Field(
+        default=None, ge=0, le=1, description="lowest P(accept); needs a calibration, and replaces threshold"
+    )
     backward: float = Field(
         default=2.0, ge=1, le=5, description="lowest adherence of its inverse that leaves a triplet in"
     )
@@ -88,18 +95,33 @@ class Rule(_OneNumberForBoth):
         own = {name: value for name, value in self.derived if value is not None}
         return self.model_copy(update=own)
 
+    @model_validator(mode="after")
+    def _accept_needs_a_calibration(self) -> Rule:
+        if self.accept is not None and self.calibration is None:
+            raise ValueError("accept is a calibration's probability: name its file in calibration")
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The validator's scores on both axes, 1..5, rounded to 1e-4 so that comparisons repeat."""
+    """Scores on both axes, 1..5, the validator's own or calibrated; rounded to 1e-4: comparisons repeat."""
 
     adherence: float
     aesthetics: float
+    accept: float | None = None  # P(a person accepts), where a calibration gives it
 
     @property
     def geometric_mean(self) -> float:
         """√(adherence·aesthetics), what selection ranks by (stage 8)."""
         return round(sqrt(self.adherence * self.aesthetics), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What a calibration says of a pair, and the P(accept) that is enough for it (None: scores decide)."""
+
+    scores: Scores
+    lowest_accept: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +201,10 @@ def low_level_decision(signals: Mapping[str, float], rule: Rule) -> Decision:
     return Accepted()
 
 
-def validator_decision(verdicts: Verdicts, validator_spec: str, rule: Rule) -> Decision:
-    """Whether a pair passes the validator on both axes (stage 7)."""
+def validator_decision(
+    verdicts: Verdicts, validator_spec: str, rule: Rule, calibrated: Callable[[], Calibrated] | None = None
+) -> Decision:
+    """Whether a pair passes the validator on both axes (stage 7), by its own scores or by calibrated ones."""
     values: list[float] = []
     for question in ("adherence", "aesthetics"):
         verdict = verdicts.get((validator_spec, question))
@@ -189,7 +213,10 @@ def validator_decision(verdicts: Verdicts, validator_spec: str, rule: Rule) -> D
         if verdict.value is None:
             return Rejected("validator", f"unscored_{verdict.reason}")
         values.append(round(verdict.value, 4))
-    scores = Scores(*values)
+    read = Calibrated(Scores(*values), None) if calibrated is None else calibrated()
+    scores, lowest = read.scores, read.lowest_accept
+    if lowest is not None and scores.accept is not None:
+        return Accepted(scores) if scores.accept >= lowest else Rejected("validator", "accept")
     if scores.adherence < rule.threshold.adherence:
         return Rejected("validator", "adherence")
     if scores.aesthetics < rule.threshold.aesthetics:
@@ -198,16 +225,21 @@ def validator_decision(verdicts: Verdicts, validator_spec: str, rule: Rule) -> D
 
 
 def pair_decision(
-    verdicts: Verdicts, signals: Mapping[str, float], soft_spec: str, validator_spec: str, rule: Rule
+    verdicts: Verdicts,
+    signals: Mapping[str, float],
+    soft_spec: str,
+    validator_spec: str,
+    rule: Rule,
+    calibrated: Callable[[], Calibrated] | None = None,
 ) -> Decision:
-    """The first gate that does not accept decides; all gates passed gives the validator's scores."""
+    """The first gate that does not accept decides; all gates passed gives the scores that decided."""
     for decision in (
         soft_filter_decision(verdicts, soft_spec, rule),
         low_level_decision(signals, rule),
     ):
         if not isinstance(decision, Accepted):
             return decision
-    return validator_decision(verdicts, validator_spec, rule)
+    return validator_decision(verdicts, validator_spec, rule, calibrated)
 
 
 def backward_decision(inverse: Verdicts, soft_spec: str, validator_spec: str, rule: Rule) -> Decision:
