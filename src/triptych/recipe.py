@@ -128,11 +128,14 @@ class Recipe(_Part):
     topics: tuple[str, ...] = ()
     policy: Policy = "best_of"
     photographs: Photographs | None = None
+    imported: bool = Field(
+        default=False, description="judge and multiply pairs that `triptych import` brought, and make none"
+    )
     image_format: ImageFormat = "jpeg"
     writer: RoleRecipe
     painter: RoleRecipe | None = None
     screen: RoleRecipe | None = None
-    editor: RoleRecipe
+    editor: RoleRecipe | None = None
     soft_filter: RoleRecipe
     validator: RoleRecipe
     embedder: RoleRecipe = RoleRecipe(backend="lexical")
@@ -143,13 +146,22 @@ class Recipe(_Part):
 
     @model_validator(mode="after")
     def _sources_from_one_place(self) -> Recipe:
-        if self.photographs is None and (self.painter is None or self.screen is None or self.scenes == 0):
+        if self.imported:
+            if self.photographs is not None or self.scenes:
+                raise ValueError(
+                    "give either imported, photographs or scenes; two recipes can share a data set"
+                )
+        elif self.editor is None:
+            raise ValueError("'editor' is missing; add it (only a recipe with imported: true goes without)")
+        elif self.photographs is None and (self.painter is None or self.screen is None or self.scenes == 0):
             raise ValueError("give either photographs, or scenes (at least 1) with a painter and a screen")
         if self.photographs is not None and self.scenes:
             raise ValueError("give either photographs or scenes, not both; two recipes can share a data set")
         for key in ("composites_per_source", "chains_per_source"):
             if getattr(self.multiply, key) and not self.multiply.inverse:
                 raise ValueError(f"multiply.{key} needs multiply.inverse: true")
+        if self.multiply.chains_per_source and self.editor is None:
+            raise ValueError("multiply.chains_per_source needs an editor")
         if self.multiply.stacks and not self.multiply.chains_per_source:
             raise ValueError("multiply.stacks needs multiply.chains_per_source: 1 or more")
         return self

@@ -5,7 +5,7 @@ array `[kind, part, …]` (UTF-8, no spaces, parts in the order of the functions
 same hash over its encoded bytes; `pixels` is the hash over width, height and the decoded RGB bytes.
 
     brief    seed of the recipe, ordinal, what is asked for
-    scene    origin, its text (a photograph: its pixels)
+    scene    origin, its text (a photograph: its pixels; imported pairs: their source image)
     edit     scene, instruction
     phrase   kind, edit, the other edit, writer's spec
     paraphrase   scene, instruction, writer's spec, ordinal
@@ -26,7 +26,7 @@ import orjson
 from blake3 import blake3
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-Origin = Literal["written", "photograph"]
+Origin = Literal["written", "photograph", "imported"]
 RoleName = Literal[
     "writer", "importer", "painter", "screen", "editor", "soft_filter", "checks", "validator", "embedder"
 ]
@@ -90,11 +90,11 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A text to paint from, or a photograph's place in the same flow."""
+    """A text to paint from, or the place of a photograph or of pairs that came as such in the same flow."""
 
     id: str
     origin: Origin
-    prompt: str | None  # None: a photograph that nobody has described
+    prompt: str | None  # None: a photograph that nobody has described, or imported pairs
     style: str | None
 
 
@@ -347,7 +347,7 @@ def brief_id(recipe_seed: int, ordinal: int, asked: Mapping[str, Json]) -> str:
 
 
 def scene_id(origin: Origin, text: str) -> str:
-    """Id of a scene from its prompt, or of a photograph's scene from its pixel hash."""
+    """Id of a scene from its prompt, from a photograph's pixel hash, or from imported pairs' source image."""
     return identify("scene", origin, text)
 
 

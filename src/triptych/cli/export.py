@@ -21,6 +21,7 @@ from triptych.datasets.splits import parse_splits, split_by_cluster
 from triptych.datasets.staging import refuse_unless_free
 from triptych.datasets.where import parse_condition, values_of
 from triptych.errors import UserError
+from triptych.mining.jobs import PairsBrought
 from triptych.mining.select import Triplet
 from triptych.runs import Run, open_run
 
@@ -60,7 +61,7 @@ def export(
         data = replace(_narrowed(data, narrowing, images), licence=licence)
         if mark:
             images = MarkedImages(images, data.photographs)
-            made = "XMP DigitalSourceType=trainedAlgorithmicMedia in every picture but photographs"
+            made = "XMP DigitalSourceType=trainedAlgorithmicMedia in every picture that a model made here"
         else:
             made = "the pictures carry no mark"
         data = replace(data, chosen={**data.chosen, "marked as generated": made})
@@ -94,25 +95,38 @@ def _gathered(runs: Sequence[Run], paths: Sequence[Path]) -> DataSet:
     if not triplets:
         told = ", ".join(map(str, paths))
         raise UserError(f"{told}: no selected triplet under this rule: mine more, or try --set threshold=…")
-    notes = {"runs merged": f"{len(runs)}; {repeated:,} triplets were in more than one: the first has them"}
+    notes: dict[str, str] = {}
+    if len(runs) > 1:
+        notes["runs merged"] = f"{len(runs)}; {repeated:,} triplets were in more than one: the first has them"
+    if names := _data_sets(runs):
+        notes["with imported pairs of"] = names
     return DataSet(
         "-".join(dict.fromkeys(origin.recipe.name for origin in origins)),
         list(triplets.values()),
         origins,
         [pair for run in runs for pair in run.rejected()],
-        frozenset(_photographs(runs)),
-        chosen=notes if len(runs) > 1 else {},
+        frozenset(_not_ours(runs)),
+        chosen=notes,
     )
 
 
-def _photographs(runs: Iterable[Run]) -> Iterable[str]:
-    """Images that no model made, whatever place they have in a triplet."""
+def _not_ours(runs: Iterable[Run]) -> Iterable[str]:
+    """Images that no model of these runs made, whatever place they have in a triplet: they get no mark."""
     for run in runs:
         for slot in run.slots:
-            if slot.state is not None and slot.state.scene.origin == "photograph":
-                for source in slot.state.sources:
-                    if source.source is not None:
-                        yield source.source.image
+            if slot.state is None or slot.state.scene.origin == "written":
+                continue
+            for source in slot.state.sources:
+                if source.source is not None:
+                    yield source.source.image
+                for lane in source.lanes if slot.state.scene.origin == "imported" else ():
+                    yield from (made.attempt.image for made in lane.attempts if made.attempt is not None)
+
+
+def _data_sets(runs: Iterable[Run]) -> str:
+    """Names of the data sets that imports brought."""
+    openings = (slot.opening for run in runs for slot in run.slots)
+    return ", ".join(sorted({one.name for one in openings if isinstance(one, PairsBrought)}))
 
 
 def _check_licences(data: DataSet, *, acknowledged: bool) -> None:

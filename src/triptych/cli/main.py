@@ -16,6 +16,7 @@ from triptych.cli.arguments.audit import add_audit
 from triptych.cli.arguments.bench import add_bench
 from triptych.cli.arguments.doctor import add_doctor
 from triptych.cli.arguments.export import add_export
+from triptych.cli.arguments.import_pairs import add_import
 from triptych.cli.arguments.mine import add_mine
 from triptych.cli.arguments.review import add_review
 from triptych.cli.arguments.status import add_status, add_verify
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         add_verify,
         add_export,
         add_review,
+        add_import,
         add_audit,
         add_validator,
         add_bench,

@@ -75,10 +75,12 @@ def _summary(data: DataSet, report: ExportReport) -> str:
     scenes = Counter(triplet.scene.id for triplet in data.triplets)
     effective = sum(scenes.values()) ** 2 / sum(count * count for count in scenes.values())
     samples = "" if report.triplets == len(data.triplets) else f" as {report.triplets:,} samples"
+    ours = all(triplet.scene.origin != "imported" for triplet in data.triplets)
+    made = "Written, painted, edited and judged by machines" if ours else "Judged by machines"
     return (
         f"{len(data.triplets):,} triplets ⟨source image, instruction, edited image⟩ for image editing"
-        f"{samples}, with {report.images:,} pictures ({report.bytes / 1e6:,.1f} MB). Written, painted, edited"
-        f" and judged by machines, without people in the loop. They come from {len(scenes):,} scenes:"
+        f"{samples}, with {report.images:,} pictures ({report.bytes / 1e6:,.1f} MB). {made}, without people"
+        f" in the loop. They come from {len(scenes):,} scenes:"
         f" {effective:,.1f} equally filled scenes would tell as much (Kish's effective sample size). Data set"
         f" hash: `{report.dataset_hash}`."
     )
@@ -177,6 +179,11 @@ def _licence(data: DataSet) -> str:
 def _sources(data: DataSet, origins: Mapping[str, int]) -> Iterable[str]:
     if origins.get("photograph"):
         yield f"- {origins['photograph']:,} triplets start from photographs, cropped or padded to their size."
+    if origins.get("imported"):
+        yield (
+            f"- {origins['imported']:,} triplets come from imported pairs of other hands, made by models or"
+            " people that this run doesn't know. Their licence is that of their data sets."
+        )
     if origins.get("written"):
         painters = sorted({f"`{spec.backend}`" for role, spec in _specs(data) if role == "painter"})
         by = f" by {', '.join(painters)}" if painters else ""

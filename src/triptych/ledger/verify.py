@@ -169,7 +169,7 @@ def _wrong_pairs(ledger: Ledger) -> Iterator[Problem]:
 
 
 def _scene_id(scene: Scene) -> str:
-    return scene.id if scene.origin == "photograph" else scene_id("written", scene.prompt or "")
+    return scene.id if scene.origin != "written" else scene_id("written", scene.prompt or "")
 
 
 _DERIVED_IDS: Final[dict[type[Any], Callable[[Any], str]]] = {

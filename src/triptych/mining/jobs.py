@@ -27,6 +27,8 @@ from triptych.roles import (
 )
 
 CHECKS_SPEC = Spec("checks", "triptych.pixels.signals:measure", signals.REVISION, {})
+# What `triptych import` makes of other hands' pairs: the rule of `pixels/alignment.py`.
+PAIRS_SPEC = Spec("importer", "triptych.datasets.importing:import_pairs", "1", {})
 QUESTIONS: Mapping[str, tuple[Question, ...]] = {
     "screen": SCREEN_QUESTIONS,
     "soft_filter": SOFT_FILTER_QUESTIONS,
@@ -80,6 +82,19 @@ class ImportJob:
     def name(self) -> str:
         """What it is called to people."""
         return self.path.name
+
+
+@dataclass(frozen=True, slots=True)
+class PairsBrought:
+    """What stands where a brief would: pairs of one source that an import brought. Nothing is left to do."""
+
+    id: str
+    ordinal: int
+    name: str  # of the data set
+    role: RoleName = "importer"
+
+
+Opening = WriteJob | ImportJob | PairsBrought
 
 
 @dataclass(frozen=True, slots=True)

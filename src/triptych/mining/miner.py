@@ -17,6 +17,7 @@ from triptych.mining.jobs import (
     JudgeName,
     MeaningJob,
     PaintJob,
+    PairsBrought,
     ParaphraseJob,
     PhraseJob,
     judge_job_id,
@@ -145,6 +146,7 @@ class Miner:
 
     async def _write(self, slot: Slot) -> None:
         """Stage 1: a brief becomes a scene with its edits; a photograph becomes a source."""
+        assert not isinstance(slot.opening, PairsBrought)  # noqa: S101  (those are scenes already)
         done = await self._asker.ask(slot.opening, slot.history)
         if done.outcome != "made":
             slot.spent = done.reason

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from triptych.ledger.queries import SceneFacts, briefs, call_histories, scene_facts
 from triptych.ledger.store import Ledger
-from triptych.mining.jobs import ImportJob, WriteJob
+from triptych.mining.jobs import ImportJob, Opening, PairsBrought, WriteJob
 from triptych.mining.slots import DUPLICATE, Slot
-from triptych.mining.state import Plan, SceneState, describe_job_id, scene_state, spent_reason
+from triptych.mining.state import Plan, SceneState, brought_state, describe_job_id, scene_state, spent_reason
 from triptych.pixels.photographs import find_photographs
 from triptych.recipe import Photographs, Recipe
 from triptych.records import Brief, Json, brief_id
@@ -82,20 +82,15 @@ def load_slots(
     `read_folder`: look for new photographs too; else the run is what its facts say.
     """
     known = briefs(ledger)
-    recipe = plan.recipe
-    slots: list[Slot]
-    if recipe.photographs is not None:
-        jobs = photograph_jobs(recipe, recipe.photographs, known, read_folder=read_folder)
-        slots = [Slot(job.ordinal, job) for job in jobs]
-    else:
-        slots = [Slot(n, write_job(recipe, n)) for n in range(recipe.scenes)]
+    slots = [Slot(job.ordinal, job) for job in openings(plan.recipe, known, read_folder=read_folder)]
     by_scene: dict[str, Slot] = {}
     for slot in slots:
         brief = known.get(slot.opening.id)
         if brief is not None and by_scene.setdefault(brief.scene_id, slot) is not slot:
             slot.spent = DUPLICATE
     for facts in scene_facts(ledger, list(by_scene)):
-        _fill(plan, by_scene[facts.scene.id], facts, known, gone)
+        slot = by_scene[facts.scene.id]
+        slot.state = state_of(plan, slot.opening, facts, known, gone)
     unopened = [slot for slot in slots if slot.state is None and slot.spent is None]
     histories = call_histories(ledger, [slot.opening.id for slot in unopened])
     for slot in unopened:
@@ -104,19 +99,42 @@ def load_slots(
     return slots
 
 
-def _fill(
-    plan: Plan, slot: Slot, facts: SceneFacts, known: Mapping[str, Brief], gone: frozenset[str]
-) -> None:
+def openings(recipe: Recipe, known: Mapping[str, Brief], *, read_folder: bool) -> list[Opening]:
+    """What opens the scenes of a run: the recipe's briefs or photographs, then pairs that imports brought."""
+    opened: list[Opening] = []
+    if recipe.photographs is not None:
+        opened += photograph_jobs(recipe, recipe.photographs, known, read_folder=read_folder)
+    else:
+        opened += [write_job(recipe, number) for number in range(recipe.scenes)]
+    brought = sorted((brief for brief in known.values() if _is_import(brief)), key=lambda brief: brief.id)
+    scenes: set[str] = set()
+    for brief in brought:
+        if brief.scene_id not in scenes:  # two data sets may show the same source: its pairs are together
+            scenes.add(brief.scene_id)
+            opened.append(PairsBrought(brief.id, len(opened), str(brief.asked["imported"])))
+    return opened
+
+
+def _is_import(brief: Brief) -> bool:
+    return "imported" in brief.asked
+
+
+def state_of(
+    plan: Plan,
+    opening: Opening,
+    facts: SceneFacts,
+    known: Mapping[str, Brief],
+    gone: frozenset[str] = frozenset(),
+) -> SceneState | None:
+    """A scene laid out by the plan; None for a photograph that is to be imported again."""
     if facts.scene.origin == "written":
-        written = known[slot.opening.id].edits
-        slot.state = scene_state(plan, slot.ordinal, facts, written, gone)
-        return
+        return scene_state(plan, opening.ordinal, facts, known[opening.id].edits, gone)
+    if facts.scene.origin == "imported":
+        return brought_state(plan, opening.ordinal, facts, gone)
     current = [source for source in facts.sources if source.spec_id == plan.spec_id("importer")]
     if not current or any(source.image in gone for source in current):
-        return  # it is imported again, and then finds these facts
-    slot.state = photograph_state(
-        plan, slot.ordinal, facts, known.get(describe_job_id(facts.scene, plan)), gone
-    )
+        return None  # it is imported again, and then finds these facts
+    return photograph_state(plan, opening.ordinal, facts, known.get(describe_job_id(facts.scene, plan)), gone)
 
 
 def photograph_state(

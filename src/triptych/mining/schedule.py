@@ -368,12 +368,13 @@ class Scheduler:
 
 def owed(plan: Plan, lane: Lane) -> Iterator[AttemptState]:
     """Attempts a lane's policy wants next: all at once, or the first unsettled until one is accepted."""
+    one_by_one = plan.recipe.policy == "until_accepted" and not lane.brought
     for attempt in lane.attempts:
-        if plan.recipe.policy == "until_accepted" and isinstance(attempt.decision(plan), Accepted):
+        if one_by_one and isinstance(attempt.decision(plan), Accepted):
             return
         if not attempt.settled(plan):
             yield attempt
-            if plan.recipe.policy == "until_accepted":
+            if one_by_one:
                 return
 
 

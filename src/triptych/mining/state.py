@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from triptych.ledger.queries import CallHistory, SceneFacts
-from triptych.mining.jobs import Lost
+from triptych.mining.jobs import PAIRS_SPEC, Lost
 from triptych.mining.rewording import RewordedState
 from triptych.pixels.sizes import SIZES, scaled
 from triptych.recipe import Recipe
@@ -54,6 +54,8 @@ _PHRASE_KINDS: Mapping[DerivedKind, PhraseKind] = {
     "composite": "joined",
     "stack": "stacked",
 }
+LOST = "lost_picture"
+
 _SIZE_STEP = 11  # coprime with the number of sizes: the seeds of a scene go through all of them
 
 
@@ -235,6 +237,7 @@ class Lane:
     place: tuple[int, ...]  # among the lanes of its source
     edit: Edit
     attempts: list[AttemptState]
+    brought: bool = False  # by an import: nothing is made, all are judged
 
     def accepted(self, plan: Plan) -> bool:
         """Whether any attempt passes every gate."""
@@ -242,7 +245,7 @@ class Lane:
 
     def finished(self, plan: Plan) -> bool:
         """Whether its policy asks for no further attempt, so that its best is known."""
-        if plan.recipe.policy == "until_accepted" and self.accepted(plan):
+        if plan.recipe.policy == "until_accepted" and not self.brought and self.accepted(plan):
             return True
         return all(attempt.settled(plan) for attempt in self.attempts)
 
@@ -294,10 +297,10 @@ class SourceState:
     chains: dict[tuple[str, ...], Chain] = field(default_factory=dict)
 
     def decision(self, plan: Plan, scene: Scene) -> Decision | None:
-        """What the screen says; a photograph has nothing to be screened against and passes."""
+        """What the screen says; what wasn't painted has nothing to be screened against and passes."""
         if self.source is None:
             return None
-        if scene.origin == "photograph":
+        if scene.origin != "written":
             return Accepted()
         return screen_decision(self.verdicts, plan.spec_id("screen"), plan.recipe.rule)
 
@@ -378,6 +381,40 @@ def scene_state(
         if source.source is not None:
             open_lanes(plan, state, source)
     return state
+
+
+def brought_state(
+    plan: Plan, ordinal: int, facts: SceneFacts, gone: frozenset[str] = frozenset()
+) -> SceneState:
+    """Pairs of one source that an import brought. A lost picture is spent: another import brings it again."""
+    edits = tuple(edit for edit in facts.edits if any(key[1] == edit.id for key in facts.attempts))
+    state = SceneState(ordinal, facts.scene, edits, [], facts, gone)
+    state.phrases.update((phrase.id, phrase) for phrase in facts.phrases)
+    for source in facts.sources:
+        placed = SourceState(source.id, source.seed, 0, source.width, source.height)
+        if source.image in gone:
+            placed.spent = LOST
+        else:
+            placed.source = source
+            placed.lanes = [_brought_lane(plan, state, source, edit) for edit in edits]
+        state.sources.append(placed)
+    return state
+
+
+def _brought_lane(plan: Plan, scene: SceneState, source: Source, edit: Edit) -> Lane:
+    lane = Lane(source.id, (edit.ordinal,), edit, [], brought=True)
+    for attempt in scene.facts.attempts.get((source.id, edit.id), ()):
+        if attempt.spec_id != PAIRS_SPEC.id:
+            continue
+        state = AttemptState(attempt.id, attempt.seed, source.image, edit.instruction, edit.category)
+        if attempt.image in scene.gone:
+            state.spent = LOST
+        else:
+            state.attempt = attempt
+            state.know(plan, scene.facts)
+            scene.shared(state)
+        lane.attempts.append(state)
+    return lane
 
 
 def _imported(plan: Plan, sources: Iterable[Source]) -> Iterator[SourceState]:

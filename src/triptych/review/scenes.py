@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from triptych.ledger.queries import briefs, scene_facts
 from triptych.ledger.store import Ledger
-from triptych.mining.jobs import ImportJob, WriteJob
-from triptych.mining.opening import photograph_jobs, photograph_state, write_job
+from triptych.mining.jobs import Opening
+from triptych.mining.opening import openings, state_of
 from triptych.mining.slots import Slot
-from triptych.mining.state import Plan, describe_job_id, scene_state
-from triptych.records import Brief
+from triptych.mining.state import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +20,11 @@ class SceneReader:
     plan: Plan
     ledger: Ledger
 
-    def openings(self) -> dict[str, WriteJob | ImportJob]:
-        """The briefs of this recipe that have a scene, by its id; of two with the same scene the first."""
+    def openings(self) -> dict[str, Opening]:
+        """What opened the scenes that are there, by scene; of two with the same scene the first."""
         known = briefs(self.ledger)
-        recipe = self.plan.recipe
-        jobs: list[WriteJob] | list[ImportJob]
-        if recipe.photographs is not None:
-            jobs = photograph_jobs(recipe, recipe.photographs, known, read_folder=False)
-        else:
-            jobs = [write_job(recipe, number) for number in range(recipe.scenes)]
-        opened: dict[str, WriteJob | ImportJob] = {}
-        for job in jobs:
+        opened: dict[str, Opening] = {}
+        for job in openings(self.plan.recipe, known, read_folder=False):
             if job.id in known:
                 opened.setdefault(known[job.id].scene_id, job)
         return opened
@@ -45,10 +38,5 @@ class SceneReader:
         for facts in scene_facts(self.ledger, list(opened)):
             job = opened[facts.scene.id]
             slot = Slot(job.ordinal, job)
-            if facts.scene.origin == "photograph":
-                description = known.get(describe_job_id(facts.scene, self.plan))
-                slot.state = photograph_state(self.plan, job.ordinal, facts, description, frozenset())
-            else:
-                written: Brief = known[job.id]
-                slot.state = scene_state(self.plan, job.ordinal, facts, written.edits)
+            slot.state = state_of(self.plan, job, facts, known)
             yield slot
