@@ -15,7 +15,7 @@ from tests.studio.conftest import Studio, name
 from tests.studio.test_grammar import assert_reads_well, edit_of, meaning
 from triptych.backends.studio.canvas import generator
 from triptych.backends.studio.catalogue import KINDS
-from triptych.backends.studio.derived_plans import inverse_in_full, joined
+from triptych.backends.studio.derived_plans import inverse_in_full, joined, speaks_of_what_is_gone
 from triptych.backends.studio.derived_truth import derived, truth_of_pair
 from triptych.backends.studio.derived_wording import BANNED, order_for, paraphrases
 from triptych.backends.studio.edits import OPERATIONS, EditPlan, apply_plan
@@ -29,6 +29,7 @@ from triptych.backends.studio.truth import PIXEL_FLAWS, Truth
 from triptych.backends.studio.wishes import propose_wish
 from triptych.backends.studio.world import KnownPicture
 from triptych.backends.studio.writer import StudioWriter
+from triptych.bootstrap.invert import points_back
 from triptych.errors import CallFailed, Refused
 from triptych.roles import InvertRequest, JoinRequest, ParaphraseRequest
 
@@ -364,6 +365,54 @@ def test_mishaps_of_a_thing_put_in_count() -> None:
     flaws = flaws_shown(scene_of(BALL), add, scene_of(BALL, floating), SIZE, frozenset({"floating"}))
     assert [kind for kind, _ in flaws] == ["floating"]
     assert "floating" in MISHAPS
+
+
+def test_stacks_of_all_edits_of_a_scene_are_true_and_read_well(studio: Studio) -> None:
+    """⟨source, both instructions as one, the chain's end⟩ by perfect edits, through the Writer's texts."""
+    writer = StudioWriter(studio.config("writer"))
+    made, refused = 0, set()
+    for seed in range(14):
+        draft = studio.write(seed, edits=4)
+        wish = studio.world.wish(str(draft.prompt))
+        assert wish is not None
+        scene = lay_out(wish, seed, SIZE)
+        for one, other in itertools.permutations(draft.edits, 2):
+            plans = [studio.world.plan(edit.instruction) for edit in (one, other)]
+            after = scene
+            for each in plans:
+                assert each is not None
+                after = apply_plan(after, each, SIZE)
+            (text,) = asyncio.run(writer.join([JoinRequest(one.instruction, other.instruction, seed)]))
+            if isinstance(text, CallFailed):
+                refused.add(text.reason)
+                continue
+            assert points_back(text) is None or points_back(one.instruction) or points_back(other.instruction)
+            assert_reads_well(text)
+            plan = studio.world.plan(text)
+            assert plan is not None
+            flaws = dict(flaws_shown(scene, plan, after, SIZE))
+            flaws.pop("lost", None)  # hidden behind what came in: true of the forward edit too
+            assert not flaws, (text, flaws)
+            made += 1
+    assert made > 100
+    assert refused <= {"nothing_left", "nothing_added", "about_what_is_gone"}
+    assert "about_what_is_gone" in refused
+
+
+@given(seeds)
+@settings(max_examples=250, deadline=None)
+def test_no_derived_instruction_points_back_or_speaks_of_what_is_gone(seed: int) -> None:
+    found = two_edits(seed)
+    if found is None:
+        return
+    wish, one, other = found
+    inverse = inverse_in_full(wish, one)
+    assert inverse is not None
+    assert points_back(order_for(inverse, generator(seed, "words"))) is None
+    composite = joined(inverse, other)
+    if composite is not None:
+        assert not speaks_of_what_is_gone(composite)
+        assert points_back(order_for(composite, generator(seed, "words"))) is None
 
 
 def test_joins_of_all_edits_of_a_scene_are_true(studio: Studio) -> None:

@@ -114,14 +114,25 @@ class Measured:
         }
 
     def backward(self) -> dict[str, Any]:
-        """What the backward filter took out, and what of it was rightly taken."""
+        """What the backward filter took out, and what of it was rightly taken.
+
+        A trivial success: nothing was there to edit (its object was never painted), and it was selected.
+        """
         selected = [pair for pair in self.pairs if pair.selected]
         dropped = [pair for pair in selected if self._is_dropped(pair)]
+        good, good_lost = (sum(pair.truth.good for pair in pairs) for pairs in (selected, dropped))
+        kept = len(selected) - len(dropped)
         return {
             "trivial_successes": sum(_trivial(pair.truth) for pair in selected),
             "trivial_successes_caught": sum(_trivial(pair.truth) for pair in dropped),
-            "bad_caught": sum(not pair.truth.good for pair in dropped),
-            "good_lost": sum(pair.truth.good for pair in dropped),
+            "bad": len(selected) - good,
+            "bad_caught": len(dropped) - good_lost,
+            "good": good,
+            "good_lost": good_lost,
+            "precision_before": _share(good, len(selected)),
+            "precision_before_interval": wilson(good, len(selected)),
+            "precision_after": _share(good - good_lost, kept),
+            "precision_after_interval": wilson(good - good_lost, kept),
         }
 
     def _is_dropped(self, pair: MeasuredPair) -> bool:

@@ -81,6 +81,19 @@ def joined(first: EditPlan, second: EditPlan) -> EditPlan | None:
     return simplified([*(first.parts or (first,)), *(second.parts or (second,))])
 
 
+def speaks_of_what_is_gone(plan: EditPlan) -> bool:
+    """Whether a part is about a thing that an earlier one took out or replaced: no picture fits that."""
+    gone: set[str] = set()
+    for part in plan.parts:
+        if part.target is not None and part.target.kind in gone:
+            return True
+        if part.target is not None and part.operation in ("remove", "replace"):
+            gone.add(part.target.kind)
+        if part.thing is not None and part.operation in ("add", "replace"):
+            gone.discard(part.thing.kind)
+    return False
+
+
 def simplified(parts: list[EditPlan]) -> EditPlan | None:
     """The least plan that leads to the same scene; None: nothing is left to do."""
     while (fewer := _once_simpler(parts)) is not None:

@@ -8,7 +8,7 @@ from typing import ClassVar, cast
 import numpy as np
 
 from triptych.backends.studio.canvas import generator
-from triptych.backends.studio.derived_plans import inverse_in_full, joined
+from triptych.backends.studio.derived_plans import inverse_in_full, joined, speaks_of_what_is_gone
 from triptych.backends.studio.derived_wording import order_for, paraphrases
 from triptych.backends.studio.edits import OPERATIONS, EditPlan, Operation, invert_plan
 from triptych.backends.studio.prompts import Wish, write_prompt
@@ -95,6 +95,10 @@ class StudioWriter:
         plan = joined(first, second)
         if plan is None:
             return Refused("nothing_left", "one instruction takes away what the other does")
+        if plan == second:
+            return Refused("nothing_added", "the second instruction alone says it all")
+        if speaks_of_what_is_gone(plan):
+            return Refused("about_what_is_gone", "the second instruction is about what the first takes away")
         rng = generator(request.seed, "join", request.first, request.second)
         text = order_for(plan, rng)
         self.world.add_derived_plans({text: plan})
