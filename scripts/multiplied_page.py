@@ -55,7 +55,7 @@ def page(quickstart: Path, trivial: Path) -> str:
 
 Written by `make figures` from two runs on the embedded studio, each beside the studio's own truth:
 `recipes/quickstart.yaml`, and `benchmarks/trivial.yaml`, in which trivial successes are planted. Good: above
-4.0 on both true axes. Intervals are Wilson's at 95 %. Every row is a query over the two runs: none took a call.
+4.0 on both true axes. Intervals are Wilson's at 95 %. Every row is a query over the two runs.
 
 ## The quickstart
 
@@ -75,8 +75,8 @@ Forward: made are those selected. Chains: made are those attempted to the end. O
 
 ## Planted trivial successes
 
-Nearly every picture of `benchmarks/trivial.yaml` that should show several things lacks one, its editor touches
-the picture even where there is nothing to do, and no gate before the backward filter is strict:
+Nearly every picture of `benchmarks/trivial.yaml` that should show several things lacks one, its editor
+touches the picture even where there is nothing to do, and no gate before the backward filter is strict:
 {under(trivial).view.funnel["selected"]} edits are selected. What `rule.backward`, the lowest adherence of an
 inverse, takes out:
 
@@ -136,8 +136,8 @@ def other_wordings(own: Under) -> str:
     if not told:
         return ""
     return (
-        f"{told['instructions']:,} instructions leave with {told['paraphrases']:,} other wordings; the meaning"
-        f" of {told.get('unchecked', 0):,} is unchecked (the shipped embedder knows letters, not meanings)."
+        f"{told['instructions']:,} instructions leave with {told['paraphrases']:,} other wordings; the "
+        f"meaning of {told.get('unchecked', 0):,} is unchecked (the embedder knows letters, not meanings)."
     )
 
 
