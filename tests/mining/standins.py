@@ -111,7 +111,11 @@ class StandinWriter(Standin):
         return out
 
     async def join(self, requests: Sequence[JoinRequest]) -> list[str | CallFailed]:
-        return [f"{request.first} and {request.second}" for request in requests]
+        failed = [await self._work("join", r.first, r.second, r.seed) for r in requests]
+        return [
+            no or f"{request.first} and {request.second}"
+            for no, request in zip(failed, requests, strict=True)
+        ]
 
     async def paraphrase(self, requests: Sequence[ParaphraseRequest]) -> list[tuple[str, ...] | CallFailed]:
         out: list[tuple[str, ...] | CallFailed] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from triptych.errors import RecipeError
 from triptych.ledger.run import RunFolder
 from triptych.ledger.verify import verify
 from triptych.mining.select import Triplet
-from triptych.recipe import parse_recipe
+from triptych.recipe import Budget, Recipe, parse_recipe
 from triptych.records import Derivation, Paraphrase, Phrase, Verdict
-from triptych.runs import mine, open_run
+from triptych.runs import Stopper, mine, mine_open, open_for_mining, open_run
 
 BOTH = {"inverse": True, "composites_per_source": 2}
 ALL = BOTH | {"chains_per_source": 2, "stacks": True}
@@ -325,6 +326,69 @@ def test_rewording_joins_a_finished_run_and_stops_change_nothing(tmp_path: Path)
     assert augmented(tmp_path / "calm") == augmented(tmp_path / "stopped")
     assert set(made(tmp_path / "stopped")) == set(made(tmp_path / "calm"))
     assert set(made(tmp_path / "stopped").values()) == {1}
+
+
+def _mine_and_kill(what: Recipe, path: Path, after: int) -> None:
+    """Mine until so many events have passed, then drop whatever is in flight."""
+    with open_for_mining(what, path) as run:
+        stoppers: list[Stopper] = []
+        seen: list[object] = []
+
+        def observe(event: object) -> None:
+            seen.append(event)
+            if len(seen) == after:
+                stoppers[0].kill()
+
+        asyncio.run(mine_open(run, observe, stoppers.append))
+
+
+def test_kills_at_any_point_change_nothing(tmp_path: Path) -> None:
+    wanted = recipe({"writer": {"fail_share": 0.2}}, multiply=REWORDED, embedder=EMBEDDER)
+    mine(wanted, tmp_path / "calm")
+    slow = {"latency": 0.001, "fail_share": 0.2}
+    hasty = recipe({"writer": slow}, multiply=REWORDED, embedder=EMBEDDER)
+    events = 2 * len(calls(tmp_path / "calm"))
+    for after in range(9, events, 19):
+        _mine_and_kill(hasty, tmp_path / "killed", after % 47 + 3)
+    mine(wanted, tmp_path / "killed")
+    with open_run(tmp_path / "killed") as run:
+        assert not run.owed()
+    assert augmented(tmp_path / "calm") == augmented(tmp_path / "killed")
+    assert set(made(tmp_path / "killed").values()) == {1}
+    assert verify(RunFolder(tmp_path / "killed")) == []
+
+
+@pytest.mark.parametrize("role", ["writer", "editor", "validator", "embedder"])
+def test_budgets_that_end_anywhere_and_are_raised_give_the_same(tmp_path: Path, role: str) -> None:
+    wanted = recipe(policy="until_accepted", multiply=REWORDED, embedder=EMBEDDER)
+    mine(wanted, tmp_path / "at-once")
+    whole = Counter(call.role for call in calls(tmp_path / "at-once"))[role]
+    for cap in range(5, whole, 1 + whole // 5):
+        mine(wanted.model_copy(update={"budget": Budget(calls={role: cap})}), tmp_path / "raised")
+        assert Counter(call.role for call in calls(tmp_path / "raised"))[role] <= cap
+    mine(wanted, tmp_path / "raised")
+    assert augmented(tmp_path / "at-once") == augmented(tmp_path / "raised")
+    with open_run(tmp_path / "raised") as run:
+        assert not run.owed()
+        assert run.view().owed == 0
+
+
+def test_a_writer_that_declines_leaves_out_what_it_declined_and_no_more(tmp_path: Path) -> None:
+    rates = {"writer": {"refuse_share": 0.3}, "validator": {"pass_rate": 0.95}}
+    declining = recipe(rates, scenes=10, multiply=REWORDED)
+    mine(declining, tmp_path / "run")
+    with open_run(tmp_path / "run") as run:
+        assert not run.owed()
+        view = run.view()
+    assert view.owed == 0
+    inverted = {t.attempt.id for t in view.triplets if t.kind == "inverse"}
+    assert any(t.attempt.id not in inverted for t in view.triplets if t.kind == "forward")
+    ends = {t.edited_image for t in view.triplets if t.kind == "chain"}
+    spanned = {t.edited_image for t in view.triplets if t.kind == "stack"}
+    assert spanned < ends
+    count = len(calls(tmp_path / "run"))
+    mine(declining, tmp_path / "run")
+    assert len(calls(tmp_path / "run")) == count
 
 
 def test_what_multiplies_names_what_it_needs(tmp_path: Path) -> None:
