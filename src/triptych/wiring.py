@@ -20,19 +20,31 @@ from triptych.validator.scoring import PairScorer
 _STUDIO = "triptych.backends.studio"
 _OPENAI = "triptych.backends.openai"
 _GEMINI = "triptych.backends.gemini"
-_CHAT_JUDGES = {"openai": f"{_OPENAI}:OpenAIJudge", "gemini": f"{_GEMINI}:GeminiJudge"}
+_DIFFUSERS = "triptych.backends.diffusers"
+_TRANSFORMERS = "triptych.backends.transformers"
+_CHAT_JUDGES = {
+    "openai": f"{_OPENAI}:OpenAIJudge",
+    "gemini": f"{_GEMINI}:GeminiJudge",
+    "transformers": f"{_TRANSFORMERS}:TransformersJudge",
+}
 SHIPPED: Mapping[RoleName, Mapping[str, str]] = {
     "writer": {
         "studio": f"{_STUDIO}.writer:StudioWriter",
         "openai": f"{_OPENAI}:OpenAIWriter",
         "gemini": f"{_GEMINI}:GeminiWriter",
+        "transformers": f"{_TRANSFORMERS}:TransformersWriter",
     },
-    "painter": {"studio": f"{_STUDIO}.painter:StudioPainter", "openai": f"{_OPENAI}:OpenAIPainter"},
+    "painter": {
+        "studio": f"{_STUDIO}.painter:StudioPainter",
+        "openai": f"{_OPENAI}:OpenAIPainter",
+        "diffusers": f"{_DIFFUSERS}:DiffusersPainter",
+    },
     "screen": {"studio": f"{_STUDIO}.judge.backend:StudioScreen", **_CHAT_JUDGES},
     "editor": {
         "studio": f"{_STUDIO}.editor:StudioEditor",
         "openai": f"{_OPENAI}:OpenAIEditor",
         "gemini": f"{_GEMINI}:GeminiEditor",
+        "diffusers": f"{_DIFFUSERS}:DiffusersEditor",
     },
     "soft_filter": {"studio": f"{_STUDIO}.judge.backend:StudioSoftFilter", **_CHAT_JUDGES},
     "validator": {"studio": f"{_STUDIO}.judge.backend:StudioValidator", **_CHAT_JUDGES},

@@ -16,6 +16,8 @@ from triptych.records import Spec
         ("black-forest-labs/FLUX.1-schnell", True),
         ("black-forest-labs/FLUX.2-klein-4B", True),
         ("Qwen/Qwen-Image-Edit-2509", True),
+        ("Qwen/Qwen-Image-2.1", False),
+        ("FireRedTeam/FireRed-Image-Edit-1.1", True),
         ("stepfun-ai/Step1X-Edit", True),
         ("somebody/some-editor", None),
     ],
@@ -29,3 +31,11 @@ def test_the_embedded_studio_is_ours() -> None:
     licence = licence_of(Spec("painter", "triptych.backends.studio.painter:StudioPainter", "1", {}))
     assert licence is not None
     assert licence.outputs_may_train
+
+
+def test_a_model_that_our_back_end_runs_keeps_its_own_licence() -> None:
+    backend = "triptych.backends.diffusers:DiffusersEditor"
+    bound = licence_of(Spec("editor", backend, "1", {"model": "black-forest-labs/FLUX.1-Kontext-dev"}))
+    assert bound is not None
+    assert not bound.outputs_may_train
+    assert licence_of(Spec("editor", backend, "1", {"model": "somebody/some-editor"})) is None

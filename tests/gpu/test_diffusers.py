@@ -139,19 +139,19 @@ def test_too_large_a_batch_is_halved_and_told(model: Model, monkeypatch: pytest.
 
 def test_a_folder_that_holds_no_pipeline_is_told_in_a_line(tmp_path: Path, model: Model) -> None:
     with pytest.raises(UserError, match=r"has no model_index.json, so it holds no such model"):
-        DiffusersPainter(config("painter", str(tmp_path)))
+        DiffusersPainter(config("painter", str(tmp_path))).ready()
     with pytest.raises(UserError, match="there is no folder"):
-        DiffusersPainter(config("painter", str(tmp_path / "none")))
+        DiffusersPainter(config("painter", str(tmp_path / "none"))).ready()
     with pytest.raises(
         UserError, match="FluxKontextPipeline, which is not known to be a pipeline that paints"
     ):
-        DiffusersPainter(config("painter", model("kontext")))
+        DiffusersPainter(config("painter", model("kontext"))).ready()
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "WanPipeline"}), encoding="utf-8")
     with pytest.raises(UserError, match=r"WanPipeline, which is not known .* these are: FluxPipeline"):
-        DiffusersPainter(config("painter", str(tmp_path)))
+        DiffusersPainter(config("painter", str(tmp_path))).ready()
     (tmp_path / "model_index.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match="names no pipeline class"):
-        DiffusersPainter(config("painter", str(tmp_path)))
+        DiffusersPainter(config("painter", str(tmp_path))).ready()
 
 
 def test_a_folder_without_its_weights_is_told_in_a_line(tmp_path: Path, model: Model) -> None:

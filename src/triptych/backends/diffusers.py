@@ -72,9 +72,6 @@ class _Pipeline(Generic[R]):
     def __init__(self, config: RoleConfig) -> None:
         self.config = config
         self.settings = self.Settings.model_validate(dict(config.settings))
-        check_folder(self._role, self.settings.model, "model_index.json")
-        if looks_like_path(self.settings.model):  # a Hub name is looked at when it is loaded
-            self._capabilities(_class_in(self.settings.model))
         self._fits = self.settings.batch  # less once memory has run out
         self._warning: str | None = None
 
@@ -107,6 +104,12 @@ class _Pipeline(Generic[R]):
     async def load(self) -> None:
         """Load the weights, if nobody has."""
         await asyncio.to_thread(self._loaded)
+
+    def ready(self) -> None:
+        """Raises UserError where the model's files aren't there, or are another model's."""
+        check_folder(self._role, self.settings.model, "model_index.json")
+        if looks_like_path(self.settings.model):  # a Hub name is looked at when it is loaded
+            self._capabilities(_class_in(self.settings.model))
 
     def release(self) -> None:
         """Let go of the weights."""

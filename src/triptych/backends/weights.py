@@ -153,7 +153,7 @@ def loading(role: str, model: str) -> Iterator[None]:
     """Tell what fails while weights are read in one line."""
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError, KeyError) as error:  # what from_pretrained raises on files that don't fit
         told = " ".join(str(error).split())[:300]
         raise WorkFailed(f"{role}: {model} can't be loaded: {told}") from error
     except importlib.import_module("torch").OutOfMemoryError:

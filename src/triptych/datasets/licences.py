@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
 from triptych.datasets.dataset import Origin
 from triptych.records import Spec
 
-_OURS = "triptych."
+_OURS = "triptych.backends.studio."  # what it makes comes from this package alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +24,16 @@ class Licence:
 
 
 _APACHE = Licence("Apache-2.0", outputs_may_train=True)
-_FLUX = Licence("FLUX non-commercial", outputs_may_train=False)
 
-# The first that matches the name of a model, in lower case, with its separators made "-".
-_MODELS: tuple[tuple[str, Licence], ...] = (
-    (r"flux-?1?-?schnell", _APACHE),
-    (r"flux-?1?-?(kontext-)?dev", _FLUX),
-    (r"klein-?9b", _FLUX),
-    (r"klein-?4b", _APACHE),
-    (r"qwen-image-edit", _APACHE),
-    (r"step1x-edit", _APACHE),
-)
+
+@cache
+def _models() -> tuple[tuple[re.Pattern[str], Licence], ...]:
+    """The data file, in its order."""
+    text = resources.files(__package__).joinpath("licences.toml").read_text(encoding="utf-8")
+    return tuple(
+        (re.compile(entry["name"]), Licence(entry["licence"], outputs_may_train=entry["outputs_may_train"]))
+        for entry in tomllib.loads(text)["model"]
+    )
 
 
 def licence_of(spec: Spec) -> Licence | None:
@@ -40,8 +42,8 @@ def licence_of(spec: Spec) -> Licence | None:
         return _APACHE
     for text in (spec.backend, *_texts(spec.settings.values())):
         name = re.sub(r"[\W_]+", "-", text.lower())
-        for pattern, licence in _MODELS:
-            if re.search(pattern, name):
+        for pattern, licence in _models():
+            if pattern.search(name):
                 return licence
     return None
 
