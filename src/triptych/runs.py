@@ -14,8 +14,9 @@ if __name__ == "__main__":  # workers import the script that started them
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import gc
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -187,7 +188,7 @@ async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], obje
     spending = Spending(recipe.budget, calls, spent(run.ledger).seconds)
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  (a coroutine that runs has one)
-    async with GroupCommitter(run.ledger) as committer:
+    async with _collecting_seldom(), GroupCommitter(run.ledger) as committer:
         engine = LocalEngine(run.plan, run.configs, run.images, recipe.image_format, committer)
         async with engine:
             known = scene_reader(run.plan, run.ledger)
@@ -202,6 +203,20 @@ async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], obje
                     raise
                 task.uncancel()
     return Mined(run, miner.stopped, spending.stopped_by)
+
+
+@asynccontextmanager
+async def _collecting_seldom() -> AsyncIterator[None]:
+    """Facts that a miner keeps are no garbage: looking for some among them is a tenth of its time."""
+    enabled, thresholds = gc.isenabled(), gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        if not enabled:
+            gc.disable()
 
 
 def _ignore(_: Event) -> None:

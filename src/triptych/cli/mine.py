@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import shlex
 import signal
 import sys
@@ -41,8 +40,6 @@ def mine(
         owed = run.owed()
         _say_owed(console, folder, owed)
         changed = keep_recipe(run)
-        if owed:
-            gc.enable()
         mined = (
             asyncio.run(_mine(run, console, json=json)) if owed else Mined(run, stopped=False, ended_at=None)
         )

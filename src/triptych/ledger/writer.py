@@ -11,7 +11,7 @@ from triptych.errors import WorkFailed
 from triptych.ledger.store import BAD_FACT, Ledger
 from triptych.records import Fact
 
-_GATHERING = 0.003  # seconds; a transaction costs as much as about forty rows
+_GATHERING = 0.006  # seconds; a transaction and two turns of the lock cost as much as about forty rows
 
 _Submission = tuple[tuple[Fact, ...], "asyncio.Future[None]"]
 
