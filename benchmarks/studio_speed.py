@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from triptych.engines.workers import load_backend
+from triptych.engines.loading import load_backend
 from triptych.errors import CallFailed
 from triptych.mining.jobs import QUESTIONS
 from triptych.pixels.picture import Picture

@@ -48,6 +48,8 @@ def test_a_dumped_recipe_reads_back_equal_and_says_everything(
         ("budget.calls.editor=-1", "greater than or equal to 0"),
         ("budget.model_seconds=-0.5", "greater than or equal to 0"),
         ("budget.wall_seconds=.inf", "finite"),
+        ("rule.shift=.inf", "finite"),
+        ("threshold=.nan", "finite"),
         ("photographs={folder: x, largest_megapixels: .inf}", "finite"),
         ("attempts=yes", "should be a number, not yes or no"),
         ("megapixels=true", "should be a number, not yes or no"),

@@ -19,8 +19,7 @@ from pydantic import (
 )
 
 from triptych.errors import RecipeError
-from triptych.pixels.picture import ImageFormat
-from triptych.records import Json
+from triptych.records import ImageFormat, Json
 from triptych.validator.rule import Rule
 
 # In a wheel the recipes lie in the package, in a clone at its top.

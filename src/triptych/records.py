@@ -32,6 +32,7 @@ RoleName = Literal[
 ]
 DerivationKind = Literal["inverse", "composite", "chain", "stack"]
 PhraseKind = Literal["inverse", "joined", "stacked"]
+ImageFormat = Literal["jpeg", "png"]  # how a run stores its pictures
 Outcome = Literal["made", "rejected", "model_error", "infrastructure_error"]
 RatingAxis = Literal["adherence", "aesthetics", "accept"]
 Flaw = Literal["none", "source", "light", "region", "remains", "artefacts", "other"]

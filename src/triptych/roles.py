@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from triptych.errors import CallFailed
-from triptych.pixels.picture import ImageFormat, Picture
-from triptych.records import Json, Receipt, RoleName, Spec
+from triptych.records import ImageFormat, Json, Receipt, RoleName, Spec
+
+if TYPE_CHECKING:  # a command that only looks at facts loads no codec
+    import numpy as np
+    import numpy.typing as npt
+
+    from triptych.pixels.picture import Picture
 
 Placement = Literal["cpu", "io", "gpu"]
 T = TypeVar("T")

@@ -16,21 +16,19 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from triptych.engines.local import LocalEngine
 from triptych.errors import RunError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.ledger.queries import costs, spent
 from triptych.ledger.run import RunFolder
 from triptych.ledger.store import Ledger
 from triptych.ledger.verify import lost_images
-from triptych.ledger.writer import GroupCommitter
 from triptych.mining.events import Event, Observer
-from triptych.mining.miner import Miner
 from triptych.mining.opening import load_slots, scene_reader
 from triptych.mining.schedule import Spending, count_owed
 from triptych.mining.select import RejectedPair, RunView, rejected_pairs, view_of
@@ -40,6 +38,10 @@ from triptych.recipe import Recipe, dump_recipe, parse_recipe
 from triptych.records import RoleName
 from triptych.roles import RoleConfig
 from triptych.wiring import plan_of, role_configs
+
+if TYPE_CHECKING:  # who only looks at a run loads no engine
+    from triptych.engines.local import LocalEngine
+    from triptych.mining.miner import Miner
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,15 @@ def mine(recipe: Recipe, path: Path, observe: Observer | None = None) -> Mined:
 
 async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], object] | None = None) -> Mined:
     """As `mine`, on an open run and on this event loop; `steer` is given what can stop it."""
+    from triptych.engines.local import LocalEngine
+    from triptych.ledger.writer import GroupCommitter
+    from triptych.mining.miner import Miner
+
     recipe = run.plan.recipe
     run.folder.write_lock(run.plan.specs.values())
     keep_recipe(run)
+    with suppress(OSError):  # on a full disk: writing facts will say so
+        run.folder.report_due.touch()
     calls = {role: cost.calls for role, cost in costs(run.ledger).items()}
     spending = Spending(recipe.budget, calls, spent(run.ledger).seconds)
     task = asyncio.current_task()

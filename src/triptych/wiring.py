@@ -8,14 +8,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from triptych.engines.workers import load_backend
+from triptych.engines.loading import load_backend
 from triptych.errors import RecipeError
 from triptych.mining.jobs import CHECKS_SPEC, importer_spec
 from triptych.mining.state import Plan
 from triptych.recipe import Recipe, RoleRecipe, settings_of
 from triptych.records import RoleName, Spec
 from triptych.roles import RoleConfig
-from triptych.validator.scoring import PairScorer
 
 _STUDIO = "triptych.backends.studio"
 _OPENAI = "triptych.backends.openai"
@@ -99,6 +98,8 @@ def plan_of(recipe: Recipe, configs: Mapping[RoleName, RoleConfig]) -> Plan:
         specs["importer"] = importer_spec(recipe.photographs.fit, recipe.megapixels)
     scorer = None
     if recipe.rule.calibration is not None:
+        from triptych.validator.scoring import PairScorer
+
         scorer = PairScorer.load(recipe.rule.calibration, signal_specs(specs))
     return Plan(recipe, specs, scorer)
 

@@ -286,3 +286,14 @@ def test_a_narrow_terminal_cuts_no_word(triptych: Triptych, recipe_file: Callabl
     assert "…" not in narrow
     for words in ("soft filter", "low level", "model-seconds"):
         assert words in narrow
+
+
+def test_a_run_of_an_unreleased_format(
+    triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe = recipe_file(scenes=1)
+    assert triptych("mine", recipe).returncode == 0
+    with sqlite3.connect(tmp_path / "runs/small/ledger.sqlite") as ledger:
+        ledger.execute("ALTER TABLE attempt DROP COLUMN pixels")
+    for command in (("status", "runs/small"), ("mine", recipe)):
+        assert "made by another version" in one_line(triptych(*command), 2)

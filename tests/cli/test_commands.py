@@ -264,3 +264,32 @@ def _wait_for_calls(ledger: Path, role: str, count: int) -> None:
                 pass
         time.sleep(0.02)
     raise AssertionError(f"never {count} calls of the {role}")
+
+
+def test_a_page_that_a_kill_left_behind_its_facts_is_written_anew(
+    triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe = recipe_file(scenes=1)
+    triptych("mine", recipe)
+    page, due = tmp_path / "runs/small/report.html", tmp_path / "runs/small/.report-due"
+    assert not due.exists()
+    whole = page.read_text()
+    page.write_text("as it was some facts ago")
+    assert triptych("mine", recipe).returncode == 0  # nothing says that the page is old
+    assert page.read_text() == "as it was some facts ago"
+    due.touch()  # as whoever is killed leaves it
+    assert "nothing is owed" in triptych("mine", recipe).stdout
+    assert page.read_text() == whole
+    assert not due.exists()
+
+
+def test_who_only_looks_at_facts_loads_no_codec(triptych: Triptych, tmp_path: Path) -> None:
+    code = (
+        "import sys, triptych.cli.mine, triptych.cli.status\n"
+        "heavy = {'numpy', 'cv2', 'PIL', 'simplejpeg', 'sqlalchemy.dialects.postgresql'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -9,11 +9,12 @@ import numpy as np
 from triptych.datasets.dataset import DataSet, Origin
 from triptych.ledger.images import ImageStore
 from triptych.mining.select import RejectedPair, Triplet
-from triptych.pixels.picture import ImageFormat, Picture
+from triptych.pixels.picture import Picture
 from triptych.recipe import Recipe, RoleRecipe
 from triptych.records import (
     Attempt,
     Edit,
+    ImageFormat,
     RoleName,
     Scene,
     Source,

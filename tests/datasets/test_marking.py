@@ -11,8 +11,8 @@ from PIL import Image, PngImagePlugin
 
 from tests.datasets.made import picture
 from triptych.datasets.marking import DIGITAL_SOURCE_TYPE, is_image, is_marked, marked
-from triptych.pixels.picture import ImageFormat, Picture
-from triptych.records import hash_bytes
+from triptych.pixels.picture import Picture
+from triptych.records import ImageFormat, hash_bytes
 
 
 @pytest.mark.parametrize("image_format", ["jpeg", "png"])

@@ -20,9 +20,9 @@ from triptych.backends.prompts.judging import Look
 from triptych.backends.prompts.writer import ChatWriter
 from triptych.backends.received import AspectHandling, fitted, note_of, received
 from triptych.errors import CallFailed, ModelError, Refused
-from triptych.pixels.picture import ImageFormat, Picture
+from triptych.pixels.picture import Picture
 from triptych.pixels.sizes import Size
-from triptych.records import Receipt
+from triptych.records import ImageFormat, Receipt
 from triptych.roles import (
     Answered,
     EditRequest,

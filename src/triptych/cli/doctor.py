@@ -23,8 +23,8 @@ import orjson
 from pydantic import ValidationError
 
 from triptych import __version__
-from triptych.engines.local import usable_cores
-from triptych.engines.workers import METHODS, load_backend
+from triptych.engines.cores import usable_cores
+from triptych.engines.loading import METHODS, load_backend
 from triptych.errors import CallFailed, UserError
 from triptych.mining.jobs import QUESTIONS
 from triptych.mining.opening import write_job

@@ -12,8 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from triptych.cli.progress import Activity, announce, display, funnel_table, terminal
-from triptych.datasets.gallery import gallery_data, write_gallery
-from triptych.engines.local import usable_cores
+from triptych.engines.cores import usable_cores
 from triptych.errors import WorkFailed
 from triptych.ledger.queries import costs, failures
 from triptych.mining.events import CallEnded, Event, Notice, Observer
@@ -45,8 +44,10 @@ def mine(
         )
         if mined.stopped:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # asked twice or not: what is left takes a moment
-        if owed or changed or not run.folder.report.exists():
+        due = run.folder.report_due
+        if owed or changed or due.exists() or not run.folder.report.exists():
             write_report(run, _command(recipe.name, overrides))
+            due.unlink(missing_ok=True)
         left = run.owed() if mined.ended_at is not None else {}
         ended_at = mined.ended_at if left else None  # a budget that just fits ends nothing
         view = run.view()
@@ -66,6 +67,8 @@ def mine(
 
 def write_report(run: Run, command: str) -> None:
     """Write the gallery of a run as it stands."""
+    from triptych.datasets.gallery import gallery_data, write_gallery
+
     data = gallery_data(
         run.plan.recipe.name,
         run.plan,

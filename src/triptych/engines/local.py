@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import TracebackType
 
+from triptych.engines.cores import usable_cores
 from triptych.engines.workers import LoadedRoles, start_worker, work
 from triptych.errors import InfrastructureError, WorkFailed
 from triptych.ledger.images import ImageStore
@@ -27,8 +28,7 @@ from triptych.mining.jobs import Job
 from triptych.mining.perform import Bench, CrunchThreads, Done, failed_call, perform
 from triptych.mining.recent import Recent
 from triptych.mining.state import Plan
-from triptych.pixels.picture import ImageFormat
-from triptych.records import Fact, RoleName
+from triptych.records import Fact, ImageFormat, RoleName
 from triptych.roles import Backend, RoleConfig
 
 _ENDPOINT_CALLS = 32  # calls at once to a role behind an endpoint, where the recipe doesn't say
@@ -161,11 +161,6 @@ class _Place:
         if self._taken:
             self._taken = False
             self._places.release()
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

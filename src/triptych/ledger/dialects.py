@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import orjson
 from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
@@ -26,8 +26,11 @@ _MIGRATION_LOCK = 0x7472697074  # any number that no other program locks
 
 def insert_if_new(table: Table, dialect: str) -> Insert:
     """An insert that passes over rows whose key is already there."""
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
+    if dialect == "postgresql":  # it takes a while to load
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def connect(where: str | Path, *, read_only: bool, durability: Durability) -> Engine:

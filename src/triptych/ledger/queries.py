@@ -83,12 +83,6 @@ def specs(ledger: Ledger) -> dict[str, Spec]:
     return {spec.id: spec for spec in ledger.facts(Spec)}
 
 
-def scene_ids(ledger: Ledger) -> list[str]:
-    """Ids of all scenes, sorted."""
-    with ledger.reading() as connection:
-        return list(connection.execute(select(schema.scene.c.id).order_by(schema.scene.c.id)).scalars())
-
-
 def briefs(ledger: Ledger) -> dict[str, Brief]:
     """Every brief by its id."""
     return {brief.id: brief for brief in ledger.facts(Brief)}

@@ -83,6 +83,11 @@ class RunFolder:
         """The gallery."""
         return self.path / "report.html"
 
+    @property
+    def report_due(self) -> Path:
+        """There from the moment that facts may come until the gallery tells of them, kills or not."""
+        return self.path / ".report-due"
+
     @classmethod
     def create(cls, path: Path) -> RunFolder:
         """The run in this folder, made if need be. RunError if it can't be written or holds other things."""

@@ -142,7 +142,15 @@ class Ledger:
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Connection]:
         with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
-            yield connection
+            try:
+                yield connection
+            except DBAPIError as error:
+                if any(words in _said(error) for words in _ANOTHER_FORMAT):
+                    raise RunError(
+                        f"{self.where} was made by another version of triptych, whose format this one doesn't"
+                        " know: use that version, or mine into a new folder with --out"
+                    ) from error
+                raise
 
     def _check_format(self) -> None:
         with self.reading() as connection:
@@ -183,6 +191,9 @@ def _unwritten(where: str, error: DBAPIError) -> str:
         return f"{where} is held by another program: stop it and run the same command again; nothing is lost"
     return f"{where} can't be written ({said}): mend that and run the same command again; nothing is lost"
 
+
+# How databases say that a table or column isn't there.
+_ANOTHER_FORMAT: Final = ("no such table", "no such column", "has no column named", "does not exist")
 
 # What one caller's facts may do to a shared transaction: a text that can't be encoded, an integer too large.
 BAD_FACT: Final = (SQLAlchemyError, ValueError, TypeError, OverflowError)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from triptych.pixels import signals
+from triptych.pixels.revision import REVISION
 from triptych.records import (
     Derivation,
     Json,
@@ -26,7 +26,7 @@ from triptych.roles import (
     SceneRequest,
 )
 
-CHECKS_SPEC = Spec("checks", "triptych.pixels.signals:measure", signals.REVISION, {})
+CHECKS_SPEC = Spec("checks", "triptych.pixels.signals:measure", REVISION, {})
 # What `triptych import` makes of other hands' pairs: the rule of `pixels/alignment.py`.
 PAIRS_SPEC = Spec("importer", "triptych.datasets.importing:import_pairs", "1", {})
 QUESTIONS: Mapping[str, tuple[Question, ...]] = {

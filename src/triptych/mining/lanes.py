@@ -9,9 +9,8 @@ from triptych.mining.slots import Slot
 from triptych.mining.state import Lane as AttemptLane
 from triptych.mining.state import PairState, Plan
 from triptych.validator.guarantee import DERIVED
-from triptych.validator.rule import Accepted, Rejected
+from triptych.validator.rule import Accepted, PairFacts, Rejected
 from triptych.validator.selection import Candidate, Lane
-from triptych.validator.signals import PairFacts
 
 _BY_SCORE = ("adherence", "aesthetics", "accept")  # reasons of the validator's that another threshold changes
 

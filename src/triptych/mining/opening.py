@@ -10,7 +10,6 @@ from triptych.ledger.store import Ledger
 from triptych.mining.jobs import ImportJob, Opening, PairsBrought, WriteJob
 from triptych.mining.slots import DUPLICATE, Slot
 from triptych.mining.state import Plan, SceneState, brought_state, describe_job_id, scene_state, spent_reason
-from triptych.pixels.photographs import find_photographs
 from triptych.recipe import Photographs, Recipe
 from triptych.records import Brief, Json, brief_id
 from triptych.roles import SceneRequest
@@ -51,7 +50,7 @@ def photograph_jobs(
         if "photograph" in brief.asked and all(brief.asked.get(key) == wanted[key] for key in wanted)
     ]
     paths: dict[str, Path] = {}  # by the name in the brief, which may stand for odd bytes
-    for path in find_photographs(photographs.folder) if read_folder else ():
+    for path in _files(photographs.folder) if read_folder else ():
         facts = _file_facts(path, photographs) | wanted
         paths[str(facts["photograph"])] = path
         if facts not in asked:
@@ -64,6 +63,12 @@ def photograph_jobs(
         shape = photographs.fit, recipe.megapixels, photographs.largest_megapixels
         jobs.append(ImportJob(brief_id(0, 0, facts), ordinal, facts, path, *shape))
     return jobs
+
+
+def _files(folder: Path) -> list[Path]:
+    from triptych.pixels.photographs import find_photographs
+
+    return find_photographs(folder)
 
 
 def _file_facts(path: Path, photographs: Photographs) -> dict[str, Json]:

@@ -35,7 +35,7 @@ from triptych.mining.recent import Recent
 from triptych.mining.rewording import compared, paraphrases_of_answer
 from triptych.pixels import signals
 from triptych.pixels.photographs import fit, read_photograph
-from triptych.pixels.picture import ImageFormat, Picture, pixel_hash
+from triptych.pixels.picture import Picture, pixel_hash
 from triptych.pixels.sizes import nearest
 from triptych.records import (
     Attempt,
@@ -43,6 +43,7 @@ from triptych.records import (
     Call,
     Edit,
     Fact,
+    ImageFormat,
     Outcome,
     Pair,
     Phrase,

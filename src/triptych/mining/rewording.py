@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Final
 
 from triptych.errors import ModelError
 from triptych.mining.jobs import MeaningJob, ParaphraseJob
 from triptych.records import Paraphrase, Verdict, paraphrase_id
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 UNCHECKED: Final = "unchecked"  # the embedder can't tell meanings
 SAME_MEANING: Final = "same_meaning"
@@ -88,7 +89,7 @@ def compared(
     """
     verdicts = []
     for made, vector in zip(job.paraphrases, vectors[1:], strict=True):
-        near = round(float(np.dot(vectors[0], vector)), 4)
+        near = round(float(vectors[0] @ vector), 4)
         if not -1.01 <= near <= 1.01:  # NaN fails too
             raise ModelError("no_unit_vector", f"cosine {near}")
         value, reason = (near, None) if knows_meaning else (None, UNCHECKED)

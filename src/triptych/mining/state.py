@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from triptych.ledger.queries import CallHistory, SceneFacts
 from triptych.mining.jobs import PAIRS_SPEC, Lost
@@ -39,14 +39,13 @@ from triptych.validator.guarantee import DERIVED
 from triptych.validator.rule import (
     Accepted,
     Decision,
+    PairFacts,
     Rule,
     Scores,
     Undecided,
     pair_decision,
     screen_decision,
 )
-from triptych.validator.scoring import PairScorer
-from triptych.validator.signals import PairFacts
 
 DerivedKind = Literal["inverse", "composite", "stack"]
 _PHRASE_KINDS: Mapping[DerivedKind, PhraseKind] = {
@@ -55,6 +54,9 @@ _PHRASE_KINDS: Mapping[DerivedKind, PhraseKind] = {
     "stack": "stacked",
 }
 LOST = "lost_picture"
+
+if TYPE_CHECKING:  # most rules have none, and it loads NumPy
+    from triptych.validator.scoring import PairScorer
 
 _SIZE_STEP = 11  # coprime with the number of sizes: the seeds of a scene go through all of them
 

@@ -7,7 +7,6 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,10 +15,9 @@ import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image
 
 from triptych.errors import PictureError
-from triptych.records import hash_bytes
+from triptych.records import ImageFormat, hash_bytes
 
 Pixels = npt.NDArray[np.uint8]  # height × width × 3, sRGB
-ImageFormat = Literal["jpeg", "png"]
 
 JPEG_QUALITY = 95  # at 4:4:4
 MAX_MEGAPIXELS = 100.0  # larger pictures are refused from their header, before anything is decoded

@@ -28,8 +28,6 @@ from triptych.pixels.low_level import Mask, change_mask, low_level
 from triptych.pixels.picture import Picture, Pixels
 from triptych.pixels.registration import Reference, Registration, register, working_factor
 
-REVISION: Final = "2"  # of everything that `measure` gives; changes when a value does
-
 BYTES_A_PIXEL: Final = 5  # that a source and what is kept of it take: three colours, and a quarter size twice
 
 _BLOCK = 8  # pixels: the side of the blocks that the outside of the edit is told apart by

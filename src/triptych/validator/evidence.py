@@ -15,7 +15,8 @@ from triptych.records import Json, Rating, identify
 from triptych.validator.calibrate import Calibration, SignalColumn, SignalTable
 from triptych.validator.fitting import REALLY_GOOD, RatedItems, fit_calibration, join_ratings
 from triptych.validator.ratings import AXES, remove_rater_bias, scores_of
-from triptych.validator.signals import PairFacts, signal_table
+from triptych.validator.rule import PairFacts
+from triptych.validator.signals import signal_table
 
 HOLD_OUT = 0.5  # share of the sources whose ratings a fit leaves alone, for thresholds and reports
 

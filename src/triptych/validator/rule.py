@@ -21,10 +21,22 @@ Gate = Literal["screen", "soft_filter", "low_level", "validator", "backward"]
 Verdicts = Mapping[tuple[str, str], Verdict]  # (spec id, question) → verdict
 
 
+@dataclass(frozen=True, slots=True)
+class PairFacts:
+    """What the facts say of one pair, as far as a validator may know it."""
+
+    id: str
+    instruction: str
+    category: str  # of its edit; a derived pair's is its kind
+    source: str  # image of its source
+    verdicts: Verdicts
+    signals: Mapping[str, float]  # of the checks
+
+
 class AxisThresholds(BaseModel):
     """Lowest accepted score on each axis, 1..5."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     adherence: float = Field(default=4.7, ge=1, le=5)
     aesthetics: float = Field(default=4.7, ge=1, le=5)
@@ -49,7 +61,7 @@ class DerivedRule(_OneNumberForBoth):
     the same score speaks for a better pair.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     soft_adherence: float | None = Field(default=None, ge=1, le=5)
     soft_aesthetics: float | None = Field(default=None, ge=1, le=5)
@@ -61,7 +73,7 @@ class DerivedRule(_OneNumberForBoth):
 class Rule(_OneNumberForBoth):
     """Thresholds of every gate. `threshold` is one number for both axes, or one for each."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     shows_prompt: float = Field(default=0.5, ge=0, le=1, description="lowest answer to 'shows the prompt'")
     looks_right: float = Field(default=0.5, ge=0, le=1, description="lowest answer to 'looks right'")

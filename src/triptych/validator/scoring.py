@@ -10,8 +10,8 @@ import numpy as np
 
 from triptych.validator.calibrate import Calibration, SignalColumn, load_calibration
 from triptych.validator.ratings import AXES
-from triptych.validator.rule import Calibrated, Scores
-from triptych.validator.signals import PairFacts, columns, signal_row
+from triptych.validator.rule import Calibrated, PairFacts, Scores
+from triptych.validator.signals import columns, signal_row
 
 
 @dataclass(frozen=True, slots=True)

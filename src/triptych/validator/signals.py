@@ -20,7 +20,7 @@ import numpy as np
 
 from triptych.records import Spec, Verdict
 from triptych.validator.calibrate import Direction, SignalColumn, SignalTable
-from triptych.validator.rule import Verdicts
+from triptych.validator.rule import PairFacts
 
 INSTRUCTION_SPEC: Final = Spec("checks", "triptych.validator.signals:instruction_features", "1", {})
 
@@ -70,18 +70,6 @@ _PLACES: Final = re.compile(
 )
 _JOINS: Final = re.compile(r"\b(and|then|also|while)\b")
 _LIMITS: Final = re.compile(r"\b(without|keep|keeping|leave|leaving|only|not)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class PairFacts:
-    """What the facts say of one pair, as far as a validator may know it."""
-
-    id: str
-    instruction: str
-    category: str  # of its edit; a derived pair's is its kind
-    source: str  # image of its source
-    verdicts: Verdicts
-    signals: Mapping[str, float]  # of the checks
 
 
 def columns(specs: Mapping[str, str]) -> tuple[SignalColumn, ...]:

@@ -19,7 +19,7 @@ from triptych.backends.studio.judge.sources import (
     thing_rows,
 )
 from triptych.errors import CallFailed, ModelError
-from triptych.pixels import signals
+from triptych.pixels.revision import REVISION as CHECKS_REVISION
 from triptych.records import Spec
 from triptych.roles import (
     Answered,
@@ -57,7 +57,7 @@ class _StudioJudge:
     @property
     def spec(self) -> Spec:
         """What determines the answers, the model file among it."""
-        return spec_of(self.config, self.settings, f"{self.revision}.{signals.REVISION}-{file_hash()}")
+        return spec_of(self.config, self.settings, f"{self.revision}.{CHECKS_REVISION}-{file_hash()}")
 
     async def judge(self, requests: Sequence[JudgeRequest]) -> Answered[tuple[Scored | Unscored, ...]]:
         """One answer for each question of each request."""
