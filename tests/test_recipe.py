@@ -34,7 +34,9 @@ def test_a_dumped_recipe_reads_back_equal_and_says_everything(
 ) -> None:
     changes = {"seed": seed, "rule": {"threshold": threshold}}
     recipe = Recipe.model_validate(
-        BASE | changes | {"budget": {"model_seconds": seconds, "calls": calls}, "topics": ["snow: white"]}
+        BASE
+        | changes
+        | {"budget": {"model_seconds": seconds, "calls": calls}, "brief": {"topics": ["snow: white"]}}
     )
     text = dump_recipe(recipe)
     assert parse_recipe(text, origin="dumped", base=Path()) == recipe

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from triptych.brief import BriefRecipe, hash_of_requests
 from triptych.errors import RecipeError
 from triptych.records import ImageFormat, Json
 from triptych.validator.rule import Rule
@@ -124,7 +125,7 @@ class Recipe(_Part):
     attempts: _Count = Field(default=5, ge=1, description="tries at each (source, edit) (M)")
     megapixels: _Number = Field(default=1.0, gt=0.01, le=4)
     categories: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
+    brief: BriefRecipe = BriefRecipe()
     policy: Policy = "best_of"
     photographs: Photographs | None = None
     imported: bool = Field(
@@ -156,6 +157,8 @@ class Recipe(_Part):
             raise ValueError("give either photographs, or scenes (at least 1) with a painter and a screen")
         if self.photographs is not None and self.scenes:
             raise ValueError("give either photographs or scenes, not both; two recipes can share a data set")
+        if self.categories and self.brief.categories:
+            raise ValueError("give either categories, in order, or brief.categories, as weights")
         for key in ("composites_per_source", "chains_per_source"):
             if getattr(self.multiply, key) and not self.multiply.inverse:
                 raise ValueError(f"multiply.{key} needs multiply.inverse: true")
@@ -171,8 +174,8 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
 
     A bare name that is no file, like `quickstart`, is looked for among the recipes in the installed package.
 
-    Raises RecipeError with one line for each mistake. A relative photograph folder or calibration is taken
-    from the recipe's own folder, one in an override from the current folder; `~` is the home folder.
+    Raises RecipeError with one line for each mistake. A relative photograph folder, calibration or file of
+    requests is taken from the recipe's own folder, one in an override from the current folder; `~` is home.
     """
     if len(path.parts) == 1 and not path.exists():
         path = next(filter(Path.exists, (folder / f"{path.name}.yaml" for folder in _SHIPPED)), path)
@@ -236,15 +239,24 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _place_paths(values: dict[str, Any], base: Path) -> None:
-    """Make the folder of photographs and the calibration absolute; what is absolute stays."""
+    """Make the folder of photographs, the calibration and the file of requests absolute; what is stays."""
     photographs = values.get("photographs")
     if isinstance(photographs, Mapping) and isinstance(photographs.get("folder"), str):
-        folder = base / _home(Path(photographs["folder"]))
-        values["photographs"] = {**photographs, "folder": str(folder.resolve())}
+        values["photographs"] = {**photographs, "folder": _absolute(photographs["folder"], base)}
     rule = values.get("rule")
     if isinstance(rule, Mapping) and isinstance(rule.get("calibration"), str):
-        file = base / _home(Path(rule["calibration"]))
-        values["rule"] = {**rule, "calibration": str(file.resolve())}
+        values["rule"] = {**rule, "calibration": _absolute(rule["calibration"], base)}
+    brief = values.get("brief")
+    requests = brief.get("requests") if isinstance(brief, Mapping) else None
+    if isinstance(requests, Mapping) and not requests.get("hash"):
+        requests = requests.get("file")
+    if isinstance(requests, str):
+        file = _absolute(requests, base)
+        values["brief"] = {**brief, "requests": {"file": file, "hash": hash_of_requests(Path(file))}}  # type: ignore[dict-item]
+
+
+def _absolute(path: str, base: Path) -> str:
+    return str((base / _home(Path(path))).resolve())
 
 
 def _home(path: Path) -> Path:

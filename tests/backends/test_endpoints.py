@@ -247,6 +247,13 @@ def test_a_server_that_repeats_the_key_doesnt_get_it_into_the_books() -> None:
     assert "[KEY]" in repr(answer)
 
 
+def test_a_placeholder_for_a_key_changes_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "e")
+    with serving(chat=lambda *_: FINE) as server:
+        (answer,) = ask(OpenAIJudge(config("validator", server, key_env="KEY")), "judge", judge_request())
+    assert [item.value for item in answer.answer] == [4, 5]
+
+
 def test_an_address_with_a_password_is_refused() -> None:
     with pytest.raises(ValueError, match="a key comes from the environment"):
         OpenAIJudge(config("validator", f"http://me:{KEY}@host/v1"))

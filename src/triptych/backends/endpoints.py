@@ -31,6 +31,7 @@ _FIRST_LIMIT = 8  # calls at once to an endpoint that nothing is known of yet
 _FIRST_REST = 0.5  # seconds
 _LONGEST_REST = 30.0
 _LONGEST_WAIT = 60.0  # for an endpoint that rests, within one call
+_SHORTEST_KEY = 12  # characters; what is shorter ("none", "x") is a placeholder, and stands in any text
 _SHOWN = 300  # characters of a server's message
 
 
@@ -187,7 +188,7 @@ class Endpoints(Generic[C]):
 
     def without_key(self, words: str) -> str:
         """Words of a server, with its key, should it repeat it, made unreadable."""
-        if self.settings.key_env is None:
+        if self.settings.key_env is None or len(self._key) < _SHORTEST_KEY:
             return words
         return words.replace(self._key, f"[{self.settings.key_env}]")
 

@@ -13,6 +13,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from triptych.benchmarks.imitation import compare
+from triptych.brief import read_requests
 from triptych.cli.progress import align_numbers, funnel_table, terminal
 from triptych.errors import UserError
 from triptych.ledger.queries import RoleCost, costs, failures
@@ -25,7 +27,13 @@ from triptych.runs import Run, open_run
 
 
 def status(
-    path: Path, overrides: Sequence[str], *, json: bool = False, truth: bool = False, rows: Path | None = None
+    path: Path,
+    overrides: Sequence[str],
+    *,
+    json: bool = False,
+    truth: bool = False,
+    rows: Path | None = None,
+    requests: Path | None = None,
 ) -> int:
     """Print the funnel, cost and failures of a run under its own rule, or under another."""
     if rows is not None and not truth:
@@ -46,6 +54,9 @@ def status(
         }
         if truth:
             _add_truth(told, run, view, rows)
+        if requests is not None:
+            texts = (edit.instruction for slot in run.slots if slot.state for edit in slot.state.edits)
+            told["requests"] = compare([*texts], read_requests(requests)).told()
         if json:
             sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
         else:
@@ -112,7 +123,30 @@ def _print(
         )
     if owed := told["owed"]:
         console.print("owed: " + ", ".join(f"{n:,} {name}" for name, n in owed.items()))
+    if "requests" in told:
+        _print_requests(console, told["requests"])
     if "truth" in told:
         from triptych.cli.truth import print_truth
 
         print_truth(console, told["truth"])
+
+
+def _print_requests(console: Console, told: dict[str, Any]) -> None:
+    """How the instructions compare with requests of real users."""
+    n = f"{told['mined']:,} instructions, {told['requests']:,} requests"
+    if told["auc"] is None:
+        console.print(f"against requests: {n}: too few to tell if they can be told apart")
+    else:
+        folds = f"{min(told['auc_by_fold']):.2f}–{max(told['auc_by_fold']):.2f} by fold"
+        console.print(
+            f"against requests: told apart with AUC {told['auc']:.2f} ({folds}; 0.5: not at all; {n})"
+        )
+    for name in ("words", "first_words", "slips"):
+        table = Table(name.replace("_", " "), "mined", "requests", box=None, header_style="dim")
+        align_numbers(table)
+        for value, shares in told[name].items():
+            table.add_row(value, f"{shares['mined']:.0%}", f"{shares['requests']:.0%}")
+        console.print(table)
+    console.print(f"requests of kinds that nothing mined comes near: {told['uncovered_share']:.0%}")
+    for cluster in told["uncovered"]:
+        console.print(f"  {cluster['requests']:,}: {' · '.join(cluster['examples'])}", markup=False)

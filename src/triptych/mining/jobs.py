@@ -22,6 +22,7 @@ from triptych.roles import (
     SCREEN_QUESTIONS,
     SOFT_FILTER_QUESTIONS,
     VALIDATOR_QUESTIONS,
+    Guide,
     Question,
     SceneRequest,
 )
@@ -98,6 +99,16 @@ Opening = WriteJob | ImportJob | PairsBrought
 
 
 @dataclass(frozen=True, slots=True)
+class PhotographWish:
+    """What is to be written for a photograph."""
+
+    seed: int
+    edits: int
+    categories: tuple[str, ...]
+    guide: Guide
+
+
+@dataclass(frozen=True, slots=True)
 class DescribeJob:
     """Have edits written for a photograph that is already a source."""
 
@@ -105,8 +116,7 @@ class DescribeJob:
     scene_id: str
     image: str
     asked: Mapping[str, Json]
-    edits: int
-    categories: tuple[str, ...]
+    wish: PhotographWish
     role: RoleName = "writer"
 
 

@@ -46,6 +46,7 @@ from triptych.mining.state import (
     SourceState,
     describe_job_id,
     description_asked,
+    description_wanted,
     open_lanes,
     scene_state,
     take,
@@ -202,15 +203,12 @@ class Miner:
 
     async def _describe(self, scene: SceneState, source: SourceState) -> None:
         assert source.source is not None  # noqa: S101  (photographs are imported before mining)
-        recipe = self.plan.recipe
-        recipe = self.plan.recipe
         job = DescribeJob(
             describe_job_id(scene.scene, self.plan),
             scene.scene.id,
             source.source.image,
             description_asked(scene.scene, self.plan),
-            recipe.edits_per_scene,
-            recipe.categories,
+            description_wanted(scene.scene, self.plan),
         )
         done = await self._asker.ask(job, scene.calls.get(job.id))
         if done.outcome != "made":

@@ -19,12 +19,16 @@ _MOST_OBJECTS = 5  # a fifth of the scenes each name 1, 2, 3, 4, 5 objects (the 
 
 def write_job(recipe: Recipe, ordinal: int) -> WriteJob:
     """The ordinal-th brief: the same however many scenes the recipe asks for."""
+    seed, objects, wanted = recipe.seed * 1_000_000 + ordinal, 1 + ordinal % _MOST_OBJECTS, recipe.brief
+    guide = wanted.guide(seed)
     request = SceneRequest(
-        seed=recipe.seed * 1_000_000 + ordinal,
-        objects=1 + ordinal % _MOST_OBJECTS,
+        seed=seed,
+        objects=objects,
         edits=recipe.edits_per_scene,
-        categories=recipe.categories,
-        topic=recipe.topics[ordinal % len(recipe.topics)] if recipe.topics else None,
+        categories=recipe.categories or wanted.drawn(recipe.edits_per_scene, objects, seed),
+        topic=wanted.topic(ordinal),
+        style=wanted.style(ordinal),
+        guide=guide,
     )
     asked: dict[str, Json] = {
         "seed": request.seed,
@@ -33,6 +37,8 @@ def write_job(recipe: Recipe, ordinal: int) -> WriteJob:
         "categories": list(request.categories),
         "topic": request.topic,
     }
+    asked |= {"style": request.style} if request.style else {}
+    asked |= wanted.asked(guide)
     return WriteJob(brief_id(recipe.seed, ordinal, asked), ordinal, asked, request)
 
 

@@ -325,10 +325,10 @@ async def _write(job: WriteJob, number: int, bench: Bench, bill: Bill) -> tuple[
 async def _describe(job: DescribeJob, bench: Bench, bill: Bill) -> tuple[Fact, ...]:
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
     (picture,) = await _load(bench, job.image)
-    seed = int(job.scene_id[:8], 16)  # the photograph's own: the same whatever else is in its folder
-    request = PhotographRequest(seed, picture, job.edits, job.categories)
+    wish = job.wish
+    request = PhotographRequest(wish.seed, picture, wish.edits, wish.categories, wish.guide)
     draft = _only(await writer.describe([request]), bill)
-    edits = _edits(job.scene_id, draft, job.edits)
+    edits = _edits(job.scene_id, draft, wish.edits)
     if not edits:
         raise ModelError("no_edits")
     return (*edits, Brief(job.id, 0, job.asked, job.scene_id, [edit.id for edit in edits]))

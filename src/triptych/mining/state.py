@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from triptych.ledger.queries import CallHistory, SceneFacts
-from triptych.mining.jobs import PAIRS_SPEC, Lost
+from triptych.mining.jobs import PAIRS_SPEC, Lost, PhotographWish
 from triptych.mining.rewording import RewordedState
 from triptych.pixels.sizes import SIZES, scaled
 from triptych.recipe import Recipe
@@ -58,6 +58,7 @@ LOST = "lost_picture"
 if TYPE_CHECKING:  # most rules have none, and it loads NumPy
     from triptych.validator.scoring import PairScorer
 
+_PHOTOGRAPHED = 2  # objects that a photograph is taken to show: enough for composites
 _SIZE_STEP = 11  # coprime with the number of sizes: the seeds of a scene go through all of them
 
 
@@ -495,15 +496,24 @@ def spent_reason(plan: Plan, history: CallHistory | None) -> str | None:
     return None
 
 
-def description_asked(scene: Scene, plan: Plan) -> dict[str, Json]:
-    """What a Writer is asked for a photograph."""
+def description_wanted(scene: Scene, plan: Plan) -> PhotographWish:
+    """What a Writer is to say of a photograph; seeded by what it shows, whatever else is in its folder."""
     recipe = plan.recipe
-    return {
+    seed = int(scene.id[:8], 16)
+    drawn = recipe.categories or recipe.brief.drawn(recipe.edits_per_scene, _PHOTOGRAPHED, seed)
+    return PhotographWish(seed, recipe.edits_per_scene, drawn, recipe.brief.guide(seed))
+
+
+def description_asked(scene: Scene, plan: Plan) -> dict[str, Json]:
+    """The same as a brief tells it."""
+    wish = description_wanted(scene, plan)
+    asked: dict[str, Json] = {
         "describe": scene.id,
         "writer": plan.spec_id("writer"),
-        "edits": recipe.edits_per_scene,
-        "categories": list(recipe.categories),
+        "edits": wish.edits,
+        "categories": list(wish.categories),
     }
+    return asked | plan.recipe.brief.asked(wish.guide)
 
 
 def describe_job_id(scene: Scene, plan: Plan) -> str:

@@ -11,7 +11,7 @@ from triptych.backends.prompts.chat import Prompt
 from triptych.backends.prompts.replies import BadReply, Strict
 from triptych.backends.prompts.scenes import checked, guide_lines
 from triptych.backends.prompts.showing import shown, shown_size
-from triptych.backends.prompts.taxonomy import draw_categories, register_for, taxonomy
+from triptych.backends.prompts.taxonomy import categories_for, register_for, taxonomy
 from triptych.backends.prompts.wording import text
 from triptych.roles import EditDraft, PhotographRequest, SceneDraft
 
@@ -35,7 +35,7 @@ def photograph_categories(request: PhotographRequest) -> tuple[str, ...]:
     """What is asked for: the categories wanted, or a few more than needed of all."""
     known = taxonomy(request.guide)
     count = request.edits if request.categories else request.edits + _SPARE
-    return draw_categories(known, request.categories, count, _OBJECTS, request.seed)
+    return categories_for(known, request.categories, count, _OBJECTS, request.seed)
 
 
 def photograph_prompt(

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, create_m
 from triptych.backends.prompts.chat import Prompt
 from triptych.backends.prompts.replies import BadReply, Strict
 from triptych.backends.prompts.taxonomy import (
-    draw_categories,
+    categories_for,
     register_for,
     style_for,
     taxonomy,
@@ -62,7 +62,7 @@ class Asked:
     def of(cls, request: SceneRequest) -> Asked:
         """Decide what the request leaves open, by its seed."""
         known = taxonomy(request.guide)
-        categories = draw_categories(known, request.categories, request.edits, request.objects, request.seed)
+        categories = categories_for(known, request.categories, request.edits, request.objects, request.seed)
         return cls(request, categories, request.style or style_for(request.seed))
 
     def told(self, number: int) -> Mapping[str, JsonValue]:

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from triptych.backends.prompts.wording import lines
+from triptych.brief import draw_categories
 from triptych.roles import Guide
 
-COMPOSITE = "composite"
 _PLAIN_SHARE = 5  # of so many scenes one names no style
 
 
@@ -52,25 +52,13 @@ def taxonomy(guide: Guide) -> Mapping[str, Category]:
     return own or shipped()
 
 
-def draw_categories(
+def categories_for(
     known: Mapping[str, Category], wanted: Sequence[str], count: int, objects: int, seed: int
 ) -> tuple[str, ...]:
-    """So many categories for a scene: those wanted, in order; else drawn by weight, none twice if it can be.
-
-    With two objects or more, and two edits, the last is a composite.
-    """
+    """So many categories for a scene: those wanted, in order; else drawn by weight."""
     if wanted:
         return tuple(wanted[number % len(wanted)] for number in range(count))
-    last = objects > 1 and count > 1 and COMPOSITE in known
-    rng = random.Random(f"categories {seed}")
-    drawn: list[str] = []
-    pool: dict[str, float] = {}
-    while len(drawn) < count - last:
-        pool = pool or {name: known[name].weight for name in known if name != COMPOSITE}
-        (name,) = rng.choices(list(pool), list(pool.values()))
-        del pool[name]
-        drawn.append(name)
-    return (*drawn, COMPOSITE) if last else tuple(drawn)
+    return draw_categories({name: category.weight for name, category in known.items()}, count, objects, seed)
 
 
 def style_for(seed: int) -> str | None:

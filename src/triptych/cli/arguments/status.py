@@ -14,7 +14,14 @@ def add_status(commands: Commands) -> None:
     def command(parsed: argparse.Namespace) -> int:
         from triptych.cli.status import status
 
-        return status(parsed.run, parsed.overrides, json=parsed.json, truth=parsed.truth, rows=parsed.rows)
+        return status(
+            parsed.run,
+            parsed.overrides,
+            json=parsed.json,
+            truth=parsed.truth,
+            rows=parsed.rows,
+            requests=parsed.requests,
+        )
 
     what = "Funnel, cost and failures of a run; with --set what another rule would give, no call made."
     parser = add_command(
@@ -24,6 +31,9 @@ def add_status(commands: Commands) -> None:
     add_set(parser, "look at the run under another rule, e.g. threshold=4.5")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.add_argument("--truth", action="store_true", help="measure every gate (embedded studio only)")
+    parser.add_argument(
+        "--requests", type=Path, metavar="FILE", help="compare the instructions with requests of real users"
+    )
     parser.add_argument("--rows", type=Path, metavar="FILE", help="with --truth: a JSON line for every Pair")
 
 
