@@ -57,9 +57,11 @@ RATINGS ?= ../shared/data/ratings/imagenhub.jsonl
 agreement: dev
 	$(BIN)/python benchmarks/agreement_page.py $(RATINGS)
 
-# Rewrites docs/quickstart.md and the picture in the README from runs/quickstart.
+# Rewrites docs/quickstart.md, docs/multiplied.md and the picture in the README.
 figures: dev mine
+	$(BIN)/triptych mine benchmarks/trivial.yaml --out runs/trivial
 	$(BIN)/python scripts/quickstart_page.py runs/quickstart
+	$(BIN)/python scripts/multiplied_page.py runs/quickstart runs/trivial
 
 # Refresh the locked versions (needs the network).
 lock: dev

@@ -6,6 +6,7 @@ import random
 import tarfile
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -15,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.datasets.made import data_set_of, inverse_of, triplet, triplets, worse
-from triptych.datasets.dataset import DataSet
+from triptych.datasets.dataset import DataSet, thresholds
 from triptych.datasets.images import MarkedImages
 from triptych.datasets.layouts import FORMATS
 from triptych.datasets.marking import is_image
 from triptych.errors import MissingImage, UserError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.mining.select import Triplet
-from triptych.validator.rule import Scores
+from triptych.validator.rule import Rule, Scores
 
 Rows = list[tuple[str, bytes, bytes]]  # instruction, source, edited
 PREFERENCES = ("preference", "diffusion-dpo")
@@ -204,6 +205,34 @@ def test_a_trainer_finds_every_triplet_of_the_ledger(name: str, tmp_path: Path, 
     assert sorted(READERS[name](tmp_path / "out")) == expected(list(data.triplets), images)
     assert report.triplets == 10
     assert {"README.md", "export.json", "distributions.svg"} <= contents(tmp_path / "out").keys()
+
+
+def test_other_wordings_go_along_where_a_format_has_room_for_them(tmp_path: Path, images: ImageStore) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    data = full_set(images)
+    said = {one.id: (f"Please: {one.instruction}", f"{one.instruction}, can you?") for one in data.triplets}
+    rows = [replace(one, augmented_instructions=said[one.id]) for one in data.triplets]
+    for name in ("nhr", "bagel"):
+        FORMATS[name](data_set_of(rows), tmp_path / name, images)
+    for line in (tmp_path / "nhr" / "metadata.jsonl").read_bytes().splitlines():
+        row = orjson.loads(line)
+        assert row["augmented_instructions"] == list(said[row["sample_id"]])
+    ways = [
+        tuple(ways)
+        for path in sorted((tmp_path / "bagel").rglob("*.parquet"))
+        for row in parquet.read_table(path).to_pylist()
+        for ways in row["instruction_list"]
+    ]
+    assert sorted(ways) == sorted((one.instruction, *said[one.id]) for one in data.triplets)
+
+
+def test_the_card_tells_what_derived_pairs_are_held_to() -> None:
+    lax = Rule.model_validate({"threshold": 4.5, "backward": 3, "derived": {"threshold": 4.2}})
+    told = thresholds(lax)
+    assert told["backward filter: adherence of the inverse"] == "≥ 3"
+    assert told["derived pairs, validator: adherence"] == "≥ 4.2"
+    assert "derived pairs, soft filter: pleasing" not in told
+    assert not any(gate.startswith("derived") for gate in thresholds(Rule()))
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -114,7 +114,7 @@ def _print(
             "stopped by: " + " · ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in reasons.items())
         )
     if view.multiplier is not None and len(view.triplets) != len(view.selected):
-        kinds = " · ".join(f"{kind} {n.kept:,} of {n.made:,}" for kind, n in view.kinds.items())
+        kinds = " · ".join(f"{kind} {n.kept:,} of {n.made:,}" for kind, n in view.kinds.items() if n.made)
         console.print(f"kept: {kinds}; {view.multiplier:.2f} triplets for each selected one")
     if claim := told["claim"]:
         console.print(

@@ -103,7 +103,17 @@ def style_of(scene: Scene) -> str:
 
 
 def thresholds(rule: Rule) -> dict[str, str]:
-    """What each gate asks for, in words, in the order of the gates."""
+    """What each gate asks for, in words, in the order of the gates; of derived pairs what is different."""
+    told = _gates(rule)
+    derived = {
+        f"derived pairs, {gate}": bound
+        for gate, bound in _gates(rule.for_derived).items()
+        if bound != told[gate]
+    }
+    return told | {"backward filter: adherence of the inverse": f"≥ {rule.backward:g}"} | derived
+
+
+def _gates(rule: Rule) -> dict[str, str]:
     return {
         "screen: shows the prompt": f"≥ {rule.shows_prompt:g}",
         "screen: looks right": f"≥ {rule.looks_right:g}",
