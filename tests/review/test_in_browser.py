@@ -25,7 +25,7 @@ LIT = """() => {
 
 @pytest.fixture(scope="module")
 def url(mined: Path) -> Iterator[str]:
-    with serving([mined]) as address:
+    with serving([mined], audit=10) as address:
         yield address
 
 
@@ -145,7 +145,7 @@ def test_the_lineage_is_walked_to_the_inverse_and_back(opened: Open, url: str) -
     when(page, f"document.querySelector('.triplet').dataset.id === '{inverse}'")
 
 
-VIEWS = ["overview", "grid", "triplet"]
+VIEWS = ["overview", "grid", "triplet", "rate", "compare", "audit"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -156,9 +156,16 @@ def test_every_view_fits_its_width_and_says_what_its_pictures_are(
     page = opened(url + "?view=grid&kind=forward", width=width, scheme=scheme)
     page.wait_for_selector(".card [data-id]")
     shown = page.locator(".card [data-id]").first.get_attribute("data-id")
-    ready = {"overview": ".funnel", "grid": ".card [data-id]", "triplet": ".lineage"}
+    ready = {
+        "overview": ".funnel",
+        "grid": ".card [data-id]",
+        "triplet": ".lineage",
+        "rate": ".judge",
+        "compare": "[data-both]",
+        "audit": ".judge",
+    }
     for view in VIEWS:
-        page.goto(f"{url}?view={view}&id={shown}&kind=forward")
+        page.goto(f"{url}?view={view}&id={shown}&kind=forward&rater=ann")
         page.wait_for_selector(ready[view])
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.evaluate("[...document.images].every((one) => one.hasAttribute('alt'))")

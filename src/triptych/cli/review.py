@@ -10,7 +10,9 @@ from pathlib import Path
 from triptych.errors import UserError
 
 
-def review(runs: Sequence[Path], overrides: Sequence[str], *, host: str, port: int) -> int:
+def review(
+    runs: Sequence[Path], overrides: Sequence[str], *, host: str, port: int, audit: int | None = None
+) -> int:
     """Serve until stopped. UserError where the extra, the address or a run is missing."""
     try:
         import uvicorn
@@ -26,7 +28,9 @@ def review(runs: Sequence[Path], overrides: Sequence[str], *, host: str, port: i
         opened = [stack.enter_context(closing(LiveRun(path, overrides))) for path in runs]
         listener = stack.enter_context(_listener(host, port))
         access = Access.to(host, listener.getsockname()[1])
-        config = uvicorn.Config(application(opened, access), log_level="warning", server_header=False)
+        config = uvicorn.Config(
+            application(opened, access, audit=audit), log_level="warning", server_header=False
+        )
         print(f"review: {access.url}  (Ctrl-C ends it)", flush=True)
         uvicorn.Server(config).run(sockets=[listener])
     return 0

@@ -6,7 +6,7 @@ One block a scene: when facts come, the block of their scene is read again and t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,10 +29,11 @@ _COLUMNS: Final = np.dtype(
         ("stage", "u2"),
         ("reason", "u2"),
         ("gates", "?"),
+        ("lane", "i4"),  # -1: nothing competes with it
         ("chance", "u4"),
-        ("adherence", "f4"),
-        ("aesthetics", "f4"),
-        ("score", "f4"),
+        ("adherence", "f8"),  # thresholds are compared with these
+        ("aesthetics", "f8"),
+        ("score", "f8"),
         ("soft_adherence", "f4"),
         ("soft_aesthetics", "f4"),
         ("disagreement", "f4"),
@@ -77,14 +78,17 @@ class Table:
     words: Mapping[str, Sequence[str]]
     texts: Sequence[str]  # lower case, to search
     by_id: Mapping[str, int]
-    answers: OrderedDict[Filter, Places] = field(default_factory=OrderedDict)
+    answers: OrderedDict[Hashable, Places] = field(default_factory=OrderedDict)
 
     def find(self, wanted: Filter) -> Places:
         """Places of the rows that pass, in the order asked for."""
-        known = self.answers.get(wanted)
+        return self.kept(wanted, lambda: self._sorted(np.flatnonzero(self.mask(wanted)), wanted))
+
+    def kept(self, question: Hashable, ask: Callable[[], Places]) -> Places:
+        """The answer to a question about this table, which is asked once."""
+        known = self.answers.get(question)
         if known is None:
-            known = self._sorted(np.flatnonzero(self.mask(wanted)), wanted)
-            self.answers[wanted] = known
+            known = self.answers[question] = ask()
             while len(self.answers) > _ANSWERS_KEPT:
                 self.answers.popitem(last=False)
         return known
@@ -100,7 +104,7 @@ class Table:
             if name != without:
                 column = self.columns[name]
                 # NaN compares false: a row without a score is in no range of scores.
-                passing &= (column >= np.float32(low - 1e-6)) & (column <= np.float32(high + 1e-6))
+                passing &= (column >= low - 1e-6) & (column <= high + 1e-6)
         if wanted.passed:
             passing &= self.columns["stage"] >= wanted.passed
         for name in ("lane", "scene"):
@@ -149,6 +153,7 @@ class Index:
         self._thresholds = thresholds
         self._blocks: dict[str, Block] = {}
         self._words = {name: Vocabulary() for name in VALUES}
+        self._lanes = Vocabulary()
         for stage in STAGES:
             self._words["stage"].number(stage)
         self.table = self._joined()
@@ -174,6 +179,7 @@ class Index:
         columns["size"] = [self._words["size"].number(f"{row.width}×{row.height}") for row in rows]
         for name in ("stage", "gates", "adherence", "aesthetics", "soft_adherence", "soft_aesthetics"):
             columns[name] = [getattr(row, name) for row in rows]
+        columns["lane"] = [self._lanes.number(row.lane) if row.lane else -1 for row in rows]
         columns["inverse"] = [row.inverse for row in rows]
         columns["chance"] = [int(row.id[-8:], 16) for row in rows]
         columns["score"] = np.sqrt(columns["adherence"] * columns["aesthetics"])

@@ -16,6 +16,7 @@ from triptych.ledger.run import RunFolder
 from triptych.mining.slots import Slot
 from triptych.mining.state import Plan
 from triptych.review.index import Index, Table
+from triptych.review.people import People
 from triptych.review.rows import rows_of
 from triptych.review.scenes import SceneReader
 from triptych.runs import recipe_of
@@ -33,8 +34,14 @@ class LiveRun:
     def __init__(self, path: Path, overrides: Sequence[str] = ()) -> None:
         self.folder = RunFolder.existing(path)
         self.overrides = overrides
-        self.writable = self._brought_up_to_date()
+        self.writable = True
+        try:
+            self._written = self.folder.open_ledger()  # brings an older one to the newest format
+        except RunError:  # it can still be looked at
+            self.writable = False
+            self._written = self.folder.open_ledger(read_only=True)
         self.ledger = self.folder.open_ledger(read_only=True)
+        self.people = People(self._written)
         self.images = self.folder.image_store()
         self.plan = self._planned()
         self.sequence = 0
@@ -63,6 +70,7 @@ class LiveRun:
     def close(self) -> None:
         """Let go of the ledger."""
         self.ledger.close()
+        self._written.close()
 
     def refresh(self) -> bool:
         """Take in what is new; whether anything was."""
@@ -83,6 +91,7 @@ class LiveRun:
         self._take_in(reader.read(wanted), len(opened) if wanted is None else len(wanted))
         self._stamp, self._recipe_stamp = stamp, recipe
         self._seen = max(self._seen, last - _LATE_SECONDS)
+        self.people.read()
         self.sequence += 1
         return True
 
@@ -103,14 +112,6 @@ class LiveRun:
     def _planned(self) -> Plan:
         recipe = recipe_of(self.folder, self.overrides)
         return plan_of(recipe, role_configs(recipe, self.folder.path))
-
-    def _brought_up_to_date(self) -> bool:
-        """Whether ratings can be stored; brings an older ledger to the newest format."""
-        try:
-            self.folder.open_ledger().close()
-        except RunError:
-            return False  # it can still be looked at
-        return True
 
 
 class Watcher:

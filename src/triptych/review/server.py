@@ -20,13 +20,14 @@ from starlette.routing import Route
 from triptych.errors import MissingImage, PictureError, UserError
 from triptych.pixels.picture import media_type
 from triptych.records import Json
+from triptych.review import said
 from triptych.review.detail import detail
 from triptych.review.filters import parse_filter
 from triptych.review.index import plain
 from triptych.review.live import LiveRun, Watcher
 from triptych.review.overview import overview, reason_words
-from triptych.review.pictures import Pictures
 from triptych.review.security import Access, Guard
+from triptych.review.served import Served, answer, bound
 
 _IMMUTABLE: Final = {"cache-control": "private, max-age=31536000, immutable"}  # named by their own hash
 _MOST_ITEMS: Final = 500
@@ -42,6 +43,9 @@ ASSETS: Final = (
     "triplet.js",
     "compare_pictures.js",
     "overview.js",
+    "rate.js",
+    "compare.js",
+    "audit.js",
     "page.css",
     "vendor/preact-htm.module.js",
 )
@@ -52,28 +56,9 @@ def asset(name: str) -> bytes:
     return LOOK.read_bytes() if name == "look.css" else PAGE.joinpath(name).read_bytes()
 
 
-class Served:
-    """What the endpoints answer from."""
-
-    def __init__(self, runs: Sequence[LiveRun]) -> None:
-        self.runs = runs
-        self.pictures = [Pictures(run.images, run.folder.path / ".cache" / "thumbnails") for run in runs]
-
-    def run(self, request: Request) -> LiveRun:
-        """The run that the path names."""
-        return self.runs[self.number(request)]
-
-    def number(self, request: Request) -> int:
-        """Its number."""
-        number = int(request.path_params["run"])
-        if number >= len(self.runs):
-            raise HTTPException(404, "there is no such run")
-        return number
-
-
-def application(runs: Sequence[LiveRun], access: Access) -> Starlette:
-    """The application over open runs; it follows them while it is up."""
-    served = Served(runs)
+def application(runs: Sequence[LiveRun], access: Access, *, audit: int | None = None) -> Starlette:
+    """The application over open runs; it follows them while it is up. `audit`: pairs of a spot check."""
+    served = Served(runs, audit)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -87,33 +72,17 @@ def application(runs: Sequence[LiveRun], access: Access) -> Starlette:
     routes = [
         Route("/", _page),
         Route("/static/{name:path}", _asset),
-        Route("/api/runs", _bound(served, _runs)),
-        Route("/api/{run:int}/overview", _bound(served, _overview)),
-        Route("/api/{run:int}/items", _bound(served, _items)),
-        Route("/api/{run:int}/item/{id}", _bound(served, _item)),
-        Route("/small/{run:int}/{image}", _bound(served, _small)),
-        Route("/full/{run:int}/{image}", _bound(served, _full)),
+        Route("/api/runs", bound(served, _runs)),
+        Route("/api/{run:int}/overview", bound(served, _overview)),
+        Route("/api/{run:int}/items", bound(served, _items)),
+        Route("/api/{run:int}/item/{id}", bound(served, _item)),
+        *said.routes(served),
+        Route("/small/{run:int}/{image}", bound(served, _small)),
+        Route("/full/{run:int}/{image}", bound(served, _full)),
     ]
     middleware = [Middleware(Guard, access=access), Middleware(GZipMiddleware, minimum_size=2048)]
     handlers: dict[Any, Any] = {UserError: _told(400), MissingImage: _told(404), PictureError: _told(415)}
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers=handlers)
-
-
-def answer(told: Json, sequence: int | None = None) -> Response:
-    """JSON; with a sequence, what a later request can be told apart by."""
-    headers = {"cache-control": "no-cache"}
-    if sequence is not None:
-        headers["etag"] = f'"{sequence}"'
-    return Response(orjson.dumps(told), media_type="application/json", headers=headers)
-
-
-def _bound(served: Served, endpoint: Callable[[Served, Request], Response]) -> Callable[[Request], Response]:
-    """A plain function runs in a thread of the pool: reading SQLite or a picture holds nobody up."""
-
-    def ask(request: Request) -> Response:
-        return endpoint(served, request)
-
-    return ask
 
 
 def _told(code: int) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -148,6 +117,8 @@ def runs_told(served: Served) -> list[Json]:
             "ready": run.sequence > 0,
             "trouble": run.trouble,
             "writable": run.writable,
+            "said": run.people.turn,
+            "audit": served.audit,
             "threshold": run.plan.recipe.rule.threshold.model_dump(),
         }
         for run in served.runs
@@ -155,7 +126,7 @@ def runs_told(served: Served) -> list[Json]:
 
 
 def _runs(served: Served, request: Request) -> Response:
-    state = tuple((run.sequence, run.read, run.trouble) for run in served.runs)
+    state = tuple((run.sequence, run.read, run.trouble, run.people.turn) for run in served.runs)
     tag = f'"{abs(hash(state)):x}"'
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={"etag": tag})

@@ -14,7 +14,7 @@ def add_review(commands: Commands) -> None:
     def command(parsed: argparse.Namespace) -> int:
         from triptych.cli.review import review
 
-        return review(parsed.runs, parsed.overrides, host=parsed.host, port=parsed.port)
+        return review(parsed.runs, parsed.overrides, host=parsed.host, port=parsed.port, audit=parsed.audit)
 
     what = "Look at runs, compare and rate them in a browser; needs triptych[review]."
     parser = add_command(commands, "review", command, what, "triptych review runs/quickstart")
@@ -27,3 +27,11 @@ def add_review(commands: Commands) -> None:
         help="address to bind (default: 127.0.0.1; elsewhere a token is asked for)",
     )
     add("--port", type=int, default=8750, help="0: any that is free (default: 8750)")
+    add("--audit", type=_count, metavar="N", help="spot check N triplets, drawn at random, before a release")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number

@@ -5,10 +5,16 @@ import * as served from "./served.js";
 import { Overview } from "./overview.js";
 import { Grid } from "./grid.js";
 import { Triplet } from "./triplet.js";
+import { Rate } from "./rate.js";
+import { Compare } from "./compare.js";
+import { Audit } from "./audit.js";
 
 const VIEWS = [
   ["overview", "Overview", Overview],
   ["grid", "Grid", Grid],
+  ["rate", "Rate", Rate],
+  ["compare", "Compare", Compare],
+  ["audit", "Spot check", Audit],
 ];
 const POLL = 2000;
 
@@ -52,11 +58,13 @@ function Head({ told, place, view, error }) {
 }
 
 const KEYS = [
-  ["Anywhere", [["1 2 3 …", "views: press g, then the first letter: o overview, g grid, r rate, c compare, a audit"], ["?", "this list"]]],
+  ["Anywhere", [["g o", "overview"], ["g g", "grid"], ["g r", "rate"], ["g c", "compare"], ["g a", "spot check"], ["?", "this list"]]],
   ["Grid", [["← ↑ ↓ →", "move"], ["Enter", "open"], ["/", "search"], ["x", "clear all filters"]]],
   ["Triplet", [["← →", "previous, next of the list"], ["1 … 4", "side by side, slider, flicker, difference"], ["Space", "hold for the other picture"],
     ["m", "change mask"], ["+ − 0", "zoom in, out, fit"], ["z", "one picture pixel a screen pixel"], ["Esc", "back to the grid"]]],
-  ["Rate", [["1 … 5", "a score"], ["a / r", "accept, reject"], ["u", "undo"], ["s", "skip, with a reason"], ["Space", "hold for the other picture"]]],
+  ["Rate", [["1 … 5", "adherence, then aesthetics"], ["a r", "accept or reject, and the next one"], ["s 1 … 5", "skip, with a reason"], ["u", "undo"], ["v", "another way to compare"],
+    ["a t b", "of two: the left one, a tie, the right one"]]],
+  ["Spot check", [["a", "good"], ["1 … 6", "a flaw"], ["u", "undo"]]],
 ];
 const Keys = () => html`<dialog id="keys" class="sheet" aria-label="Keys"><h2>Keys</h2>
   ${KEYS.map(([where, keys]) => html`<h3>${where}</h3><dl>${keys.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>`)}
@@ -77,7 +85,7 @@ function App() {
   useKeys({
     "?": () => document.querySelector("#keys").showModal(),
     g: () => (leader ? jump("g")() : (setLeader(true), setTimeout(() => setLeader(false), 1200))),
-    o: jump("o"),
+    o: jump("o"), r: jump("r"), c: jump("c"), a: jump("a"),
   });
   useEffect(() => { document.title = `${told?.runs[place]?.name ?? "triptych"} · ${view}`; });
   const run = told?.runs[place];

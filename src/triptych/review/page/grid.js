@@ -120,13 +120,13 @@ function Sheet({ list, run, size, fetched }) {
   const cards = [];
   if (width) for (let place = first; place <= last; place++) {
     const y = Math.floor(place / columns) * step - seen + Math.min(top, Math.max(0, tall - view));
-    cards.push(html`<${Card} key=${place} place=${place} item=${list.known(place)} run=${run} width=${card}
+    cards.push(html`<${Card} key=${place} place=${place} item=${list.known(place)} list=${list} run=${run} width=${card}
       style=${{ transform: `translate(${(place % columns) * (card + GAP)}px, ${y}px)`, width: `${card}px` }}/>`);
   }
   return html`<div class="sheet-of-cards" ref=${outer} style=${{ height: `${tall}px` }}>${cards}</div>`;
 }
 
-function Card({ item, run, place, style, width }) {
+function Card({ item, list, run, place, style, width }) {
   const box = { height: `${width / 2}px` };
   if (!item) return html`<article class="card" style=${style}><div class="pair waiting" style=${box}></div></article>`;
   const single = item.source === item.edited;
@@ -136,6 +136,6 @@ function Card({ item, run, place, style, width }) {
       ${!single && html`<${Picture} src=${small(run, item.edited)} alt=${`After: ${item.instruction}`}/>`}
     <//>
     <p class="instruction" title=${item.instruction}>${item.instruction}</p>
-    <p class="meta"><span>${described(item)}</span><span class="score">${item.score === null ? worded(item.reason || "") : html`<b>${points(item.adherence)}</b> / <b>${points(item.aesthetics)}</b>`}</span></p>
+    <p class="meta"><span>${described(item)}</span><span class="score">${item.score === null ? list.reasons[item.reason] ?? worded(item.reason || "") : html`<b>${points(item.adherence)}</b> / <b>${points(item.aesthetics)}</b>`}</span></p>
   </article>`;
 }
