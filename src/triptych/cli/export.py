@@ -21,9 +21,11 @@ from triptych.datasets.splits import parse_splits, split_by_cluster
 from triptych.datasets.staging import refuse_unless_free
 from triptych.datasets.where import parse_condition, values_of
 from triptych.errors import UserError
+from triptych.ledger.queries import findings
 from triptych.mining.jobs import PairsBrought
 from triptych.mining.select import Triplet
 from triptych.runs import Run, open_run
+from triptych.validator.spot_check import sample_order, spot_check, stratum
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,13 @@ def export(
     mark: bool = True,
     licence: str | None = None,
     acknowledged: bool = False,
+    precision: float | None = None,
     json: bool = False,
 ) -> int:
-    """Write a data set. UserError for a format it doesn't know and a folder that can't be used."""
+    """Write a data set. UserError for a format it doesn't know and a folder that can't be used.
+
+    `precision`: the lowest bound of a spot check by people at which it is written.
+    """
     chosen = _layout(layout)
     refuse_unless_free(to)
     with ExitStack() as stack:
@@ -59,6 +65,7 @@ def export(
         data = _gathered(runs, paths)
         _check_licences(data, acknowledged=acknowledged)
         data = replace(_narrowed(data, narrowing, images), licence=licence)
+        data = _spot_checked(data, runs, precision)
         if mark:
             images = MarkedImages(images, data.photographs)
             made = "XMP DigitalSourceType=trainedAlgorithmicMedia in every picture that a model made here"
@@ -68,6 +75,20 @@ def export(
         report = chosen(data, to, images)
     _tell(data, report, json=json)
     return 0
+
+
+def _spot_checked(data: DataSet, runs: Iterable[Run], required: float | None) -> DataSet:
+    """The data set with what people found in it on its card. UserError below the precision required."""
+    found = [finding for run in runs for finding in findings(run.ledger)]
+    if not found and required is None:
+        return data
+    check = spot_check(sample_order({t.id: stratum(t.kind, t.category) for t in data.triplets}), found)
+    if required is not None and (check.lowest is None or not check.finished or check.lowest < required):
+        raise UserError(
+            f"--require-precision {required:g}: {check}; `triptych review RUN --audit {check.planned or 300}`"
+            " is where people look, --set threshold=… makes a stricter selection"
+        )
+    return replace(data, chosen={**data.chosen, "spot check by people": str(check)}) if check.looked else data
 
 
 def _layout(name: str) -> Layout:

@@ -107,10 +107,15 @@ def _wordings(scene: SceneState, row: Row) -> list[Json]:
         for edit in scene.edits
         if row.lane.endswith(f":{edit.id}") or edit.instruction == row.instruction
     }
-    return [
+    derived: list[Json] = [
         {"kind": phrase.kind, "instruction": phrase.instruction}
         for phrase in scene.facts.phrases
         if phrase.edit_id in edits and phrase.other_id is None and phrase.instruction != row.instruction
+    ]
+    return derived + [
+        {"kind": "paraphrase", "instruction": other.text}
+        for other in scene.facts.paraphrases
+        if other.instruction == row.instruction
     ]
 
 

@@ -21,22 +21,21 @@ class SceneReader:
     ledger: Ledger
 
     def openings(self) -> dict[str, Opening]:
-        """What opened the scenes that are there, by scene; of two with the same scene the first."""
+        """What opened the scenes that there are, by scene; of two that opened the same scene the first."""
         known = briefs(self.ledger)
         opened: dict[str, Opening] = {}
-        for job in openings(self.plan.recipe, known, read_folder=False):
-            if job.id in known:
-                opened.setdefault(known[job.id].scene_id, job)
+        for opening in openings(self.plan.recipe, known, read_folder=False):
+            if opening.id in known:
+                opened.setdefault(known[opening.id].scene_id, opening)
         return opened
 
     def read(self, wanted: Collection[str] | None = None) -> Iterator[Slot]:
-        """Scenes laid out by the plan, in the order of the recipe; `wanted`: only these ids."""
+        """Scenes laid out by the plan, in the order of the run; `wanted`: only these ids."""
+        known = briefs(self.ledger)
         opened = self.openings()
         if wanted is not None:
-            opened = {id_: job for id_, job in opened.items() if id_ in wanted}
-        known = briefs(self.ledger)
+            opened = {id_: opening for id_, opening in opened.items() if id_ in wanted}
         for facts in scene_facts(self.ledger, list(opened)):
-            job = opened[facts.scene.id]
-            slot = Slot(job.ordinal, job)
-            slot.state = state_of(self.plan, job, facts, known)
-            yield slot
+            opening = opened[facts.scene.id]
+            state = state_of(self.plan, opening, facts, known)
+            yield Slot(opening.ordinal, opening, state)

@@ -31,6 +31,7 @@ def add_export(commands: Commands) -> None:
             mark=parsed.mark,
             licence=parsed.licence,
             acknowledged=parsed.acknowledge_licence,
+            precision=parsed.require_precision,
             json=parsed.json,
         )
 
@@ -49,7 +50,16 @@ def add_export(commands: Commands) -> None:
     add("--limit", type=positive, metavar="N", help="at most N triplets")
     add("--split", metavar="SHARES", help="e.g. train=0.9,test=0.1: by scene and near-duplicates")
     add("--split-seed", type=int, default=0, metavar="N", help="another seed, another split (default: 0)")
+    wanted = "refuse where a spot check (`review --audit`) bounds the precision lower, e.g. 0.9"
+    add("--require-precision", type=_share, metavar="P", help=wanted)
     add("--no-mark", dest="mark", action="store_false", help="leave the pictures' bytes without an XMP mark")
     add("--licence", metavar="ID", help="the licence that you publish under, e.g. cc-by-4.0, for the card")
     add("--acknowledge-licence", action="store_true", help="export what may not train a competing model")
     add("--json", action="store_true", help="what was written, as one JSON object")
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError("between 0 and 1")
+    return number
