@@ -103,6 +103,23 @@ class Budget(_Part):
     )
 
 
+class Shard(_Part):
+    """The part of a recipe's scenes that one of several machines mines; `Recipe.sharded` makes it."""
+
+    index: _Count = Field(ge=1, description="which part, from 1")
+    of: _Count = Field(ge=1, description="how many parts there are")
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Shard:
+        if self.index > self.of:
+            raise ValueError(f"there is no part {self.index} of {self.of}; parts are 1 to {self.of}")
+        return self
+
+    def holds(self, opening: str) -> bool:
+        """Whether the scene that this brief opens is in the part; its id alone decides."""
+        return int(opening[:12], 16) % self.of == self.index - 1
+
+
 class Retries(_Part):
     """How long to go on asking. Infrastructure errors never spend an attempt."""
 
@@ -143,6 +160,22 @@ class Recipe(_Part):
     rule: Rule = Rule()
     budget: Budget = Budget()
     retries: Retries = Retries()
+    shard: Shard | None = Field(default=None, description="written by `mine --shard 3/8`")
+
+    def sharded(self, index: int, of: int) -> Recipe:
+        """This recipe for one of several machines: its part of the scenes, and its share of every cap.
+
+        Caps are divided evenly, a remainder of calls to the first parts; wall time is each command's own.
+        """
+        try:
+            shard = Shard(index=index, of=of)
+        except ValidationError as error:
+            raise RecipeError(f"--shard {index}/{of}: {_plain(error.errors()[0])}") from None
+        budget = self.budget
+        calls = {role: cap // of + (index <= cap % of) for role, cap in budget.calls.items()}
+        seconds = None if budget.model_seconds is None else budget.model_seconds / of
+        share = budget.model_copy(update={"calls": calls, "model_seconds": seconds})
+        return self.model_copy(update={"shard": shard, "budget": share})
 
     @model_validator(mode="after")
     def _sources_from_one_place(self) -> Recipe:
@@ -295,9 +328,13 @@ def _told(problem: Mapping[str, Any], origin: str) -> str:
         return f"{origin}: unknown key {where!r}; {mend}"
     if problem["type"] == "missing":
         return f"{origin}: {where!r} is missing; add it (recipes/quickstart.yaml shows one)"
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = _plain(problem)
     shown = "" if isinstance(problem["input"], dict | BaseModel) else f" (given: {problem['input']!r})"
     return f"{origin}: {where}: {message}{shown}"
+
+
+def _plain(problem: Mapping[str, Any]) -> str:
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _known_keys(path: Iterable[str]) -> list[str]:

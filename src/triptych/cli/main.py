@@ -17,6 +17,7 @@ from triptych.cli.arguments.bench import add_bench
 from triptych.cli.arguments.doctor import add_doctor
 from triptych.cli.arguments.export import add_export
 from triptych.cli.arguments.import_pairs import add_import
+from triptych.cli.arguments.merge import add_merge
 from triptych.cli.arguments.mine import add_mine
 from triptych.cli.arguments.review import add_review
 from triptych.cli.arguments.status import add_status, add_verify
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (
         add_mine,
+        add_merge,
         add_status,
         add_verify,
         add_export,

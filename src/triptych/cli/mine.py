@@ -25,6 +25,7 @@ def mine(
     out: Path | None,
     overrides: Sequence[str],
     *,
+    shard: tuple[int, int] | None = None,
     json: bool = False,
     dry_run: bool = False,
 ) -> int:
@@ -32,6 +33,9 @@ def mine(
     recipe = load_recipe(recipe_path, overrides)
     console = terminal(stderr=json)
     folder = out or Path("runs") / recipe.name
+    if shard is not None:
+        recipe = recipe.sharded(*shard)
+        folder = out or folder.with_name(f"{recipe.name}-{shard[0]}-of-{shard[1]}")
     if dry_run:
         _say_owed(console, folder, owed_by(recipe, folder))
         return 0

@@ -13,7 +13,7 @@ import platform
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -151,13 +151,20 @@ class RunFolder:
         """Note what the run is made with, below what it was made with earlier if that differs."""
         current = _environment(specs)
         noted = self.read_lock()
-        if noted and noted[-1] == current:
-            return
+        if not noted or noted[-1] != current:
+            self._write_lock([*noted, current])
+
+    def add_to_lock(self, noted: Iterable[Json]) -> None:
+        """Note what another run, now part of this one, was made with."""
+        known = self.read_lock()
+        new = [each for each in noted if each not in known]
+        if new:
+            self._write_lock([*known, *new])
+
+    def _write_lock(self, noted: Sequence[Json]) -> None:
         part = self.lock_file.with_suffix(".part")
         try:
-            part.write_bytes(
-                orjson.dumps([*noted, current], option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-            )
+            part.write_bytes(orjson.dumps(noted, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
             part.replace(self.lock_file)
         except OSError as error:
             raise WorkFailed(

@@ -93,7 +93,12 @@ def load_slots(
     `read_folder`: look for new photographs too; else the run is what its facts say.
     """
     known = briefs(ledger)
-    slots = [Slot(job.ordinal, job) for job in openings(plan.recipe, known, read_folder=read_folder)]
+    shard = plan.recipe.shard
+    slots = [
+        Slot(job.ordinal, job)
+        for job in openings(plan.recipe, known, read_folder=read_folder)
+        if shard is None or shard.holds(job.id)
+    ]
     by_scene: dict[str, Slot] = {}
     for slot in slots:
         brief = known.get(slot.opening.id)

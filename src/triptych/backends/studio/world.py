@@ -179,6 +179,17 @@ class WorldStore:
         )
         return None if found is None else replace(Truth(**found), flaws=_flaws(found))
 
+    def absorb(self, other: Path) -> None:
+        """Take in what another run's store knows; what is known already stays as it is."""
+        with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            connection.execute("ATTACH DATABASE ? AS other", (str(other),))
+            connection.execute("BEGIN IMMEDIATE")
+            for (table,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+            ).fetchall():
+                connection.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM other.{table}")  # noqa: S608
+            connection.execute("COMMIT")
+
     def _one(self, query: str, *values: str) -> Any:
         with self._open() as connection:
             row = connection.execute(query, values).fetchone()
