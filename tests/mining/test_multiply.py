@@ -118,6 +118,7 @@ def test_chains_go_on_from_an_edited_picture_and_stacks_span_them(tmp_path: Path
             assert triplet.instruction == triplet.edits[1].instruction
             assert triplet.category == triplet.edits[1].category
             assert triplet.parents == (triplet.attempts[0].pair_id,)
+            assert (triplet.edit, triplet.attempt) == (triplet.edits[1], triplet.attempts[1])
         if triplet.kind == "stack":
             assert triplet.source_image == triplet.source.image
             assert triplet.instruction == " and ".join(edit.instruction for edit in triplet.edits)

@@ -69,8 +69,8 @@ class JudgedPair:
 
     @property
     def edit(self) -> Edit:
-        """The (first) edit that it came from."""
-        return self.edits[0]
+        """The edit that its last picture was made by, of a chain; of others the first that it came from."""
+        return self.edits[-1 if self.kind == "chain" else 0]
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -79,8 +79,8 @@ class JudgedPair:
 
     @property
     def attempt(self) -> Attempt:
-        """The (first) attempt that it came from."""
-        return self.attempts[0]
+        """The attempt that made its last picture, of a chain; of others the first that it came from."""
+        return self.attempts[-1 if self.kind == "chain" else 0]
 
     @property
     def width(self) -> int:
