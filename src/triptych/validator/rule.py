@@ -83,7 +83,12 @@ class Rule(_OneNumberForBoth):
         default=0.5, ge=0, le=1, description="highest answer to 'any unasked change'"
     )
     soft_pleasing: float = Field(default=0.5, ge=0, le=1, description="lowest answer to 'pleasing'")
-    largest_component: float = Field(default=0.005, ge=0, le=1, description="of all flagged pixels")
+    largest_component: float = Field(
+        default=0.005,
+        ge=0,
+        le=1,
+        description="lowest share of all flagged pixels; 0: no change at all passes",
+    )
     shift: float = Field(default=1.0, ge=0, description="highest shift outside the change, in pixels")
     zoom: float = Field(default=0.5, ge=0, description="highest zoom outside the change, in percent")
     threshold: AxisThresholds = AxisThresholds()
@@ -202,9 +207,9 @@ def low_level_decision(signals: Mapping[str, float], rule: Rule) -> Decision:
     changed = signals.get("low_level.changed_share")
     if changed is None:
         return Undecided("low_level")
-    if changed == 0:
+    if changed == 0 and rule.largest_component > 0:
         return Rejected("low_level", "nothing_changed")
-    if round(signals["low_level.largest_share"], 6) < rule.largest_component:
+    if round(signals.get("low_level.largest_share", 1.0), 6) < rule.largest_component:
         return Rejected("low_level", "dust")
     if round(signals.get("registration.shift", 0.0), 4) > rule.shift:
         return Rejected("low_level", "shifted")

@@ -14,15 +14,15 @@ import numpy as np
 from triptych.records import Rating
 from triptych.validator.ratings import AXES, HIGHEST, LOWEST, Axis
 
-BIAS: Final = 0.25  # points: standard deviation of how lenient they are, each on each axis
-NOISE: Final = 0.45  # points: of one rating
-LAPSE: Final = 0.02  # of ratings: given without a look
+BIAS: Final = 0.2  # points: standard deviation of how lenient they are, each on each axis
+NOISE: Final = 0.3  # points: of one rating
+LAPSE: Final = 0.01  # of ratings: given without a look
 
 
 def simulated_ratings(
     truth: Mapping[str, Mapping[Axis, float]], *, raters: int, per_pair: int, seed: int
 ) -> Iterator[Rating]:
-    """Ratings of pairs, whole points 1..5. `truth`: of each pair, on each axis, 1..5."""
+    """Ratings of pairs in half points, 1..5. `truth`: of each pair, on each axis, 1..5."""
     rng = np.random.default_rng([seed, raters, per_pair])
     bias = {axis: rng.normal(0, BIAS, raters) for axis in AXES}
     for pair in sorted(truth):
@@ -31,5 +31,5 @@ def simulated_ratings(
                 felt = truth[pair][axis] + bias[axis][rater] + rng.normal(0, NOISE)
                 if rng.random() < LAPSE:
                     felt = rng.uniform(LOWEST, HIGHEST)
-                score = float(np.clip(np.round(felt), LOWEST, HIGHEST))
+                score = float(np.clip(np.round(2 * felt) / 2, LOWEST, HIGHEST))
                 yield Rating(pair, f"simulated-{rater + 1}", axis, 0, score)
