@@ -54,6 +54,9 @@ class RoleRecipe(_Part):
     seconds_per_call: _Number | None = Field(
         default=None, ge=0, description="nominal model-seconds of one call"
     )
+    repeats: _Count = Field(
+        default=1, ge=1, le=100, description="of a judge: times that it is asked the same; the mean counts"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -90,6 +93,19 @@ class Multiply(_Part):
     )
     paraphrases: bool = Field(
         default=False, description="other wordings of every instruction that leaves, their meaning compared"
+    )
+
+
+class Canaries(_Part):
+    """Pairs that the validator is asked about again and again, to notice that it has changed."""
+
+    pairs: _Count = Field(default=6, ge=0, description="how many; 0: no such watch is kept")
+    after: _Count = Field(default=30, ge=1, description="verdicts before they are chosen from these")
+    every: _Count = Field(default=100, ge=1, description="verdicts between two checks")
+    tolerance: _Number = Field(
+        default=0.3,
+        ge=0,
+        description="points that answers may be apart on average, beyond the judge's own noise",
     )
 
 
@@ -158,6 +174,7 @@ class Recipe(_Part):
     embedder: RoleRecipe = RoleRecipe(backend="lexical")
     multiply: Multiply = Multiply()
     rule: Rule = Rule()
+    canaries: Canaries = Canaries()
     budget: Budget = Budget()
     retries: Retries = Retries()
     shard: Shard | None = Field(default=None, description="written by `mine --shard 3/8`")

@@ -49,6 +49,8 @@ ROLE_NAMES: tuple[RoleName, ...] = (
     "embedder",
 )
 
+CANARY_REPEATS = 1_000
+
 
 def hash_bytes(*chunks: bytes | memoryview) -> str:
     """Name of a byte string, given whole or in chunks: 128 bits of BLAKE3, as 32 hex digits."""
@@ -205,7 +207,7 @@ class Verdict:
     subject_id: str  # a Pair, the image of a Source, or a Paraphrase
     question: str
     spec_id: str
-    repeat: int
+    repeat: int  # from 0; from CANARY_REPEATS on it was asked to check the judge, and decides nothing
     value: float | None  # scores 1..5; yes/no 1.0 / 0.0, or the probability of yes
     reason: str | None
     raw: str | None  # the judge's own words
@@ -303,6 +305,17 @@ def _sum(one: Any, other: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A verdict that no longer counts; the judge is owed another one, under a later repeat."""
+
+    subject_id: str
+    spec_id: str
+    repeat: int
+    reason: str
+    found_at: float  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request to a role, whatever came of it. Retries are calls too."""
 
@@ -335,6 +348,7 @@ Fact = (
     | Derivation
     | Signal
     | Verdict
+    | Doubt
     | Rating
     | Comparison
     | Finding
@@ -380,3 +394,8 @@ def attempt_id(source: str, edit: str, spec: str, seed: int) -> str:
 def pair_id(source_image: str, instruction: str, edited_image: str) -> str:
     """Id of ⟨source image, instruction, edited image⟩."""
     return identify("pair", source_image, instruction, edited_image)
+
+
+def judge_job_id(subject: str, spec: str, first: int = 0) -> str:
+    """Id of the work of having a subject judged by a spec; `first`: number of the first repeat asked."""
+    return identify("judge", subject, spec, first) if first else identify("judge", subject, spec)

@@ -288,6 +288,7 @@ class JudgeRequest:
 
     subject: SourceSubject | PairSubject
     questions: tuple[Question, ...]
+    repeat: int = 0  # asked before so often: whoever draws its answers draws another
 
 
 @dataclass(frozen=True, slots=True)

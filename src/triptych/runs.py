@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from triptych.errors import RunError, WorkFailed
 from triptych.ledger.images import ImageStore
-from triptych.ledger.queries import costs, spent
+from triptych.ledger.queries import canary_facts, costs, spent
 from triptych.ledger.run import RunFolder
 from triptych.ledger.store import Ledger
 from triptych.ledger.verify import lost_images
@@ -185,6 +185,8 @@ async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], obje
     """As `mine`, on an open run and on this event loop; `steer` is given what can stop it."""
     from triptych.engines.local import LocalEngine
     from triptych.ledger.writer import GroupCommitter
+    from triptych.mining.canaries import JudgeChanged
+    from triptych.mining.doubts import doubted
     from triptych.mining.miner import Miner
 
     recipe = run.plan.recipe
@@ -200,7 +202,8 @@ async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], obje
         engine = LocalEngine(run.plan, run.configs, run.images, recipe.image_format, committer)
         async with engine:
             known = scene_reader(run.plan, run.ledger)
-            miner = Miner(run.plan, run.slots, engine, spending, observe, known, run.gone)
+            canaries = canary_facts(run.ledger, run.plan.spec_id("validator"))
+            miner = Miner(run.plan, run.slots, engine, spending, observe, known, run.gone, canaries)
             stopper = Stopper(miner, engine, task)
             if steer is not None:
                 steer(stopper)
@@ -210,6 +213,8 @@ async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], obje
                 if not stopper.killed:
                     raise
                 task.uncancel()
+            except JudgeChanged as change:
+                raise WorkFailed(doubted(run.plan, run.ledger, change)) from change
     return Mined(run, miner.stopped, spending.stopped_by)
 
 

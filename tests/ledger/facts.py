@@ -11,6 +11,7 @@ from triptych.records import (
     Call,
     Comparison,
     Derivation,
+    Doubt,
     Edit,
     Fact,
     Finding,
@@ -64,6 +65,7 @@ any_fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(Derivation, ids, counts, ids, st.sampled_from(["inverse", "composite", "chain", "stack"])),
     st.builds(Signal, ids, texts, ids, numbers),
     st.builds(Verdict, ids, texts, ids, counts, st.none() | numbers, st.none() | texts, st.none() | texts),
+    st.builds(Doubt, ids, ids, counts, texts, numbers),
     st.builds(
         Rating,
         ids,

@@ -44,7 +44,7 @@ def test_a_scene_comes_with_all_its_facts(ledger: Ledger) -> None:
     for attempt in attempts:
         assert found.signals[attempt.pair_id] == {SPEC.id: {"largest_share": 0.25, "shift": 0.0}}
         verdict = found.verdicts[attempt.pair_id][JUDGE.id, "adherence"]
-        assert (verdict.value, verdict.repeat, verdict.raw) == (4.5, 0, "well done")
+        assert (verdict.value, verdict.repeat, verdict.raw) == (4.25, 0, "well done")  # two repeats
     for source in found.sources:
         assert found.verdicts[source.image][JUDGE.id, "looks_right"].value == 1.0
     assert found.calls == {}

@@ -26,13 +26,13 @@ from triptych.ledger.queries import call_histories, verdicts_of
 from triptych.ledger.store import Ledger
 from triptych.ledger.writer import GroupCommitter
 from triptych.mining.asking import Asker
-from triptych.mining.jobs import JudgeJob, judge_job_id
+from triptych.mining.jobs import JudgeJob
 from triptych.mining.perform import storable, unjudged
 from triptych.mining.schedule import Spending
 from triptych.mining.state import Plan
 from triptych.pixels.alignment import ShapesDiffer, aligned
 from triptych.recipe import Budget
-from triptych.records import Pair, RoleName, Verdict, hash_bytes, pair_id
+from triptych.records import Pair, RoleName, Verdict, hash_bytes, judge_job_id, pair_id
 from triptych.roles import RoleConfig
 from triptych.validator.rule import Scores
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, func, literal, select, union_all
 from triptych.ledger import schema
 from triptych.ledger.store import Ledger
 from triptych.records import (
+    CANARY_REPEATS,
     Attempt,
     Brief,
     Call,
@@ -20,6 +21,7 @@ from triptych.records import (
     Edit,
     Finding,
     Outcome,
+    Pair,
     Paraphrase,
     Phrase,
     Rating,
@@ -28,6 +30,7 @@ from triptych.records import (
     Source,
     Spec,
     Verdict,
+    judge_job_id,
 )
 
 S = TypeVar("S", Rating, Comparison, Finding)
@@ -67,6 +70,8 @@ class SceneFacts:
         str, Mapping[tuple[str, str], Verdict]
     ]  # a source's image, a pair's or paraphrase's id → (spec id, question); repeat 0 only
     calls: Mapping[str, CallHistory]  # job id → its failures; a job that never failed isn't here
+    # subject → spec id → number of the next repeat, where a verdict is in doubt
+    again: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +196,104 @@ def verdicts_of(ledger: Ledger, subject: str, spec: str) -> tuple[Verdict, ...]:
     verdict = schema.verdict.c
     asked = select(schema.verdict).where(verdict.subject_id == subject, verdict.spec_id == spec)
     with ledger.reading() as connection:
-        rows = connection.execute(asked.where(verdict.repeat == 0).order_by(verdict.question)).all()
-    return tuple(Verdict(*row) for row in rows)
+        rows = connection.execute(asked.order_by(verdict.question, verdict.repeat)).all()
+        doubted = {tuple(row)[:3] for row in _rows(connection, schema.doubt, "subject_id", [subject])}
+    by_question: dict[str, list[Verdict]] = defaultdict(list)
+    for row in rows:
+        by_question[row.question].append(Verdict(*row))
+    found = (standing_verdict(given, doubted) for given in by_question.values())
+    return tuple(verdict for verdict in found if verdict is not None)
+
+
+def standing_verdict(given: Sequence[Verdict], doubted: Collection[tuple[str, str, int]]) -> Verdict | None:
+    """What a judge says of a subject: the mean of the answers that it gave to all repeats not in doubt."""
+    counted = [
+        verdict
+        for verdict in given
+        if verdict.repeat < CANARY_REPEATS
+        and (verdict.subject_id, verdict.spec_id, verdict.repeat) not in doubted
+    ]
+    values = [verdict.value for verdict in counted if verdict.value is not None]
+    if len(counted) < 2 or not values:
+        return counted[0] if counted else None
+    answered = next(verdict for verdict in counted if verdict.value is not None)
+    return replace(answered, value=round(sum(values) / len(values), 4))
+
+
+def _next_repeat(said: Mapping[tuple[str, str, str], Sequence[Verdict]], subject: str, spec: str) -> int:
+    repeats = [
+        verdict.repeat
+        for (of, by, _), given in said.items()
+        if (of, by) == (subject, spec)
+        for verdict in given
+        if verdict.repeat < CANARY_REPEATS
+    ]
+    return max(repeats, default=-1) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryFacts:
+    """Checks of a judge so far, by the pairs that it is asked about again and again."""
+
+    pairs: tuple[Pair, ...] = ()
+    own: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)  # (pair, question), at first sight
+    checks: tuple[Mapping[tuple[str, str], Verdict], ...] = ()
+    began: tuple[float, ...] = ()  # of each check, seconds since the epoch
+
+
+def canary_facts(ledger: Ledger, spec: str) -> CanaryFacts:
+    """What a judge was asked to check itself, by check."""
+    verdict, call = schema.verdict.c, schema.call.c
+    asked = select(schema.verdict).where(verdict.spec_id == spec, verdict.repeat >= CANARY_REPEATS)
+    checks: dict[int, dict[tuple[str, str], Verdict]] = defaultdict(dict)
+    with ledger.reading() as connection:
+        for row in connection.execute(asked):
+            said = Verdict(*row)
+            checks[said.repeat][said.subject_id, said.question] = said
+        if not checks:
+            return CanaryFacts()
+        pairs = sorted({subject for subject, _ in checks[min(checks)]})
+        known = [Pair(*row) for row in _rows(connection, schema.pair, "id", pairs)]
+        own = {
+            (row[0], row[1]): Verdict(*row)
+            for row in _rows(connection, schema.verdict, "subject_id", pairs)
+            if row[2] == spec and row[3] == 0
+        }
+        began = []
+        for repeat in sorted(checks):
+            jobs = [judge_job_id(pair, spec, repeat) for pair in pairs]
+            times = select(func.min(call.finished_at - call.seconds)).where(call.job_id.in_(jobs))
+            began.append(connection.execute(times).scalar() or 0.0)
+    return CanaryFacts(tuple(known), own, tuple(checks[repeat] for repeat in sorted(checks)), tuple(began))
+
+
+@dataclass(frozen=True, slots=True)
+class TimedVerdict:
+    """When a judge said what it said of a subject."""
+
+    subject_id: str
+    repeat: int
+    finished_at: float
+
+
+def verdicts_since(ledger: Ledger, spec: str, moment: float) -> list[TimedVerdict]:
+    """What a judge said after a moment (seconds since the epoch), in order; not of canaries, nor in doubt."""
+    verdict, call, doubt = schema.verdict.c, schema.call.c, schema.doubt.c
+    asked = select(verdict.subject_id, verdict.repeat).where(verdict.spec_id == spec)
+    calls = select(call.job_id, func.max(call.finished_at)).where(
+        call.spec_id == spec, call.finished_at > moment
+    )
+    with ledger.reading() as connection:
+        ended = {row[0]: row[1] for row in connection.execute(calls.group_by(call.job_id))}
+        rows = connection.execute(asked.where(verdict.repeat < CANARY_REPEATS).distinct()).all()
+        known = select(doubt.subject_id, doubt.repeat).where(doubt.spec_id == spec)
+        doubted = {tuple(row) for row in connection.execute(known)}
+    found = []
+    for subject, repeat in (tuple(row) for row in rows if tuple(row) not in doubted):
+        finished = ended.get(judge_job_id(subject, spec, repeat))
+        if finished is not None:
+            found.append(TimedVerdict(subject, repeat, finished))
+    return sorted(found, key=lambda one: (one.finished_at, one.subject_id))
 
 
 def images(ledger: Ledger) -> Iterator[tuple[str, ImageKind, str]]:
@@ -271,10 +372,18 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
         signals[pair].setdefault(spec, {})[name] = value
     pictures = list({source.image: None for known in sources.values() for source in known.values()})
     verdicts: dict[str, dict[tuple[str, str], Verdict]] = defaultdict(dict)
+    said: dict[tuple[str, str, str], list[Verdict]] = defaultdict(list)
     wordings = [made.id for some in paraphrases.values() for made in some]
     for row in _rows(connection, schema.verdict, "subject_id", [*pictures, *pairs, *wordings]):
-        if row[3] == 0:
-            verdicts[row[0]][row[2], row[1]] = Verdict(*row)
+        said[row[0], row[2], row[1]].append(Verdict(*row))
+    subjects_in_doubt = _rows(connection, schema.doubt, "subject_id", list({key[0] for key in said}))
+    doubted = {(row.subject_id, row.spec_id, row.repeat) for row in subjects_in_doubt}
+    for (subject, spec, question), given in said.items():
+        if (standing := standing_verdict(given, doubted)) is not None:
+            verdicts[subject][spec, question] = standing
+    again: dict[str, dict[str, int]] = defaultdict(dict)
+    for subject, spec, _ in doubted:
+        again[subject][spec] = _next_repeat(said, subject, spec)
     calls: dict[str, list[Any]] = defaultdict(list)
     for row in _rows(connection, schema.call, "scene_id", wanted, failed=True):
         calls[row.scene_id].append(row)
@@ -297,6 +406,7 @@ def _load(connection: Connection, wanted: Sequence[str]) -> list[SceneFacts]:
                 {subject: signals[subject] for subject in subjects if subject in signals},
                 {subject: verdicts[subject] for subject in subjects if subject in verdicts},
                 _histories(calls[id_]),
+                {subject: again[subject] for subject in subjects if subject in again},
             )
         )
     return found

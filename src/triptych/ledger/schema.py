@@ -33,6 +33,7 @@ from triptych.records import (
     Call,
     Comparison,
     Derivation,
+    Doubt,
     Edit,
     Fact,
     Finding,
@@ -96,6 +97,7 @@ verdict: Final = _table(
     optional="value reason raw",
     types={"repeat": Integer(), "value": Double()},
 )
+doubt: Final = _table(Doubt, "subject_id spec_id repeat", types={"repeat": Integer(), "found_at": Double()})
 rating: Final = _table(
     Rating,
     "pair_id rater axis sitting",
@@ -151,6 +153,7 @@ TABLES: Final[dict[type[Fact], Table]] = {
     Derivation: derivation,
     Signal: signal,
     Verdict: verdict,
+    Doubt: doubt,
     Rating: rating,
     Comparison: comparison,
     Finding: finding,
@@ -180,12 +183,17 @@ def _add_paraphrases(connection: Connection) -> None:
     paraphrase.create(connection, checkfirst=True)
 
 
+def _add_doubts(connection: Connection) -> None:
+    doubt.create(connection, checkfirst=True)
+
+
 # Step n (from 0) makes format n + 2 of format n + 1. A new ledger is created in the newest format.
 MIGRATIONS: Final[tuple[Migration, ...]] = (
     _add_ratings,
     _add_receipts,
     _add_paraphrases,
     _add_comparisons_and_findings,
+    _add_doubts,
 )
 
 

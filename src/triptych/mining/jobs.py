@@ -16,7 +16,6 @@ from triptych.records import (
     PhraseKind,
     RoleName,
     Spec,
-    identify,
 )
 from triptych.roles import (
     SCREEN_QUESTIONS,
@@ -208,6 +207,8 @@ class JudgeJob:
     image: str
     text: str  # the prompt of a source, the instruction of a pair
     edited_image: str | None = None
+    first: int = 0  # number of the first repeat
+    repeats: int = 1
 
 
 Job = (
@@ -222,11 +223,6 @@ Job = (
     | MeaningJob
     | JudgeJob
 )
-
-
-def judge_job_id(subject: str, spec: str) -> str:
-    """Id of the work of having a subject judged by a spec."""
-    return identify("judge", subject, spec)
 
 
 def importer_spec(fit: Literal["crop", "pad"], megapixels: float) -> Spec:

@@ -6,8 +6,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from triptych.ledger.queries import SceneFacts
+from triptych.ledger.queries import CanaryFacts, SceneFacts
 from triptych.mining.asking import Asker, Engine, Stopping
+from triptych.mining.canaries import Canaries
 from triptych.mining.events import Notice, Observer
 from triptych.mining.jobs import (
     CheckJob,
@@ -20,7 +21,6 @@ from triptych.mining.jobs import (
     PairsBrought,
     ParaphraseJob,
     PhraseJob,
-    judge_job_id,
 )
 from triptych.mining.opening import photograph_state
 from triptych.mining.perform import unjudged
@@ -51,7 +51,18 @@ from triptych.mining.state import (
     scene_state,
     take,
 )
-from triptych.records import Brief, Edit, Fact, Paraphrase, Phrase, Scene, Source, Verdict
+from triptych.records import (
+    Brief,
+    Edit,
+    Fact,
+    Pair,
+    Paraphrase,
+    Phrase,
+    Scene,
+    Source,
+    Verdict,
+    judge_job_id,
+)
 from triptych.validator.rule import (
     Accepted,
     Undecided,
@@ -73,12 +84,14 @@ class Miner:
         observer: Observer,
         known: Callable[[str], tuple[SceneFacts, Brief | None] | None] = lambda _: None,
         gone: frozenset[str] = frozenset(),
+        canaries: CanaryFacts | None = None,
     ) -> None:
         self.plan = plan
         self.slots = list(slots)
         self.scheduler = Scheduler(plan, self.slots, spending)
         self._engine = engine
         self._asker = Asker(engine, plan.recipe.retries, spending, observer)
+        self._canaries = Canaries(plan, self._asker, canaries or CanaryFacts())
         self._observe = observer
         self._known = known  # what the ledger has of a scene, and the description of a photograph
         self._gone = gone
@@ -126,6 +139,8 @@ class Miner:
             await asyncio.gather(*running, return_exceptions=True)
         if failure is not None:
             raise failure
+        if not self.stopped:
+            await self._canaries.at_end()
 
     async def _chain(self, task: Task) -> None:
         try:
@@ -326,13 +341,20 @@ class Miner:
         edited: str | None,
     ) -> None:
         spec = self.plan.spec_id(role)
-        job = JudgeJob(judge_job_id(subject, spec), role, scene.scene.id, subject, image, text, edited)
+        first = scene.facts.again.get(subject, {}).get(spec, 0)
+        repeats = self.plan.repeats(role)
+        asked = scene.scene.id, subject, image, text, edited
+        job = JudgeJob(judge_job_id(subject, spec, first), role, *asked, first, repeats)
+        if role == "validator":
+            await self._canaries.before()
         done = await self._asker.ask(job, scene.calls.get(job.id))
         facts = done.facts
         if done.outcome != "made":
             facts = unjudged(job, spec, done.reason or done.outcome)
             await self._engine.record(facts)
         take(state, facts)
+        if role == "validator" and edited is not None:
+            await self._canaries.after(Pair(subject, image, text, edited), facts)
 
 
 def _state(slot: Slot) -> SceneState:

@@ -75,6 +75,7 @@ from triptych.roles import (
     PairSubject,
     ParaphraseRequest,
     PhotographRequest,
+    Question,
     SceneDraft,
     Scored,
     SourceSubject,
@@ -168,8 +169,8 @@ async def perform(job: Job, number: int, bench: Bench, answered: Callable[[], No
         number=number,
         outcome=outcome,
         reason=reason,
-        seconds=seconds if nominal is None else nominal,
-        price=bench.roles.price(job.role) if told.price is None else told.price,
+        seconds=seconds if nominal is None else nominal * _requests(job),
+        price=_price(job, bench) if told.price is None else told.price,
         finished_at=time.time(),
         scene_id=None if isinstance(job, WriteJob | ImportJob) else job.scene_id,
         tokens_in=told.tokens_in,
@@ -178,6 +179,16 @@ async def perform(job: Job, number: int, bench: Bench, answered: Callable[[], No
         raw=None if told.raw is None else storable(told.raw)[:_LONGEST_RAW],
     )
     return Done(outcome, reason, (*facts, call), detail or told.warning or "", time.perf_counter() - started)
+
+
+def _requests(job: Job) -> int:
+    """How many requests a job's call makes."""
+    return job.repeats if isinstance(job, JudgeJob) else 1
+
+
+def _price(job: Job, bench: Bench) -> float | None:
+    each = bench.roles.price(job.role)
+    return None if each is None else each * _requests(job)
 
 
 def failed_call(job: Job, number: int, spec_id: str, failure: CallFailed, seconds: float) -> Call:
@@ -459,29 +470,39 @@ async def _judge(job: JudgeJob, spec: Spec, bench: Bench, bill: Bill) -> tuple[F
         source = await _source(bench, job.image)
         (edited,) = await _load(bench, job.edited_image)
         subject = PairSubject(source.picture, job.text, edited)
-    answers = _only(await judge.judge([JudgeRequest(subject, questions)]), bill)
-    if len(answers) != len(questions):
-        raise ModelError("wrong_count", f"{len(answers)} answers to {len(questions)} questions")
-    return tuple(
-        _verdict(job, question.name, question.kind, answer, spec)
-        for question, answer in zip(questions, answers, strict=True)
-    )
+    numbers = range(job.first, job.first + job.repeats)
+    given = await judge.judge([JudgeRequest(subject, questions, number) for number in numbers])
+    if len(given) != job.repeats:
+        raise ModelError("wrong_count", f"{len(given)} answers to {job.repeats} requests")
+    facts: list[Fact] = []
+    for number, answered in zip(numbers, given, strict=True):
+        answers = _only([answered], bill)
+        if len(answers) != len(questions):
+            raise ModelError("wrong_count", f"{len(answers)} answers to {len(questions)} questions")
+        facts += (
+            _verdict(job, number, question, answer, spec)
+            for question, answer in zip(questions, answers, strict=True)
+        )
+    return tuple(facts)
 
 
-def _verdict(job: JudgeJob, question: str, kind: str, answer: Scored | Unscored, spec: Spec) -> Verdict:
+def _verdict(
+    job: JudgeJob, repeat: int, question: Question, answer: Scored | Unscored, spec: Spec
+) -> Verdict:
     raw = None if answer.raw is None else storable(answer.raw)
+    asked = job.subject_id, question.name, spec.id, repeat
     if isinstance(answer, Unscored):
-        return Verdict(job.subject_id, question, spec.id, 0, None, answer.reason, raw)
-    lowest, highest = (1.0, 5.0) if kind == "score" else (0.0, 1.0)
+        return Verdict(*asked, None, answer.reason, raw)
+    lowest, highest = (1.0, 5.0) if question.kind == "score" else (0.0, 1.0)
     if not lowest <= answer.value <= highest:  # NaN fails too
-        return Verdict(job.subject_id, question, spec.id, 0, None, "out_of_range", raw)
-    return Verdict(job.subject_id, question, spec.id, 0, round(answer.value, 4), None, raw)
+        return Verdict(*asked, None, "out_of_range", raw)
+    return Verdict(*asked, round(answer.value, 4), None, raw)
 
 
 def unjudged(job: JudgeJob, spec_id: str, reason: str) -> tuple[Verdict, ...]:
     """Verdicts of a judge that was asked as often as the recipe allows and never gave a usable answer."""
     return tuple(
-        Verdict(job.subject_id, question.name, spec_id, 0, None, reason, None)
+        Verdict(job.subject_id, question.name, spec_id, job.first, None, reason, None)
         for question in QUESTIONS[job.role]
     )
 

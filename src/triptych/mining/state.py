@@ -5,12 +5,13 @@ The same state serves the miner, which adds facts as they come, and `status`, wh
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from triptych.ledger.queries import CallHistory, SceneFacts
-from triptych.mining.jobs import PAIRS_SPEC, Lost, PhotographWish
+from triptych.ledger.queries import CallHistory, SceneFacts, standing_verdict
+from triptych.mining.jobs import PAIRS_SPEC, JudgeName, Lost, PhotographWish
 from triptych.mining.rewording import RewordedState
 from triptych.pixels.sizes import SIZES, scaled
 from triptych.recipe import Recipe
@@ -73,6 +74,13 @@ class Plan:
     def spec_id(self, role: RoleName) -> str:
         """Content id of a role's spec."""
         return self.specs[role].id
+
+    def repeats(self, role: JudgeName) -> int:
+        """How often a judge is asked the same."""
+        recipe = self.recipe
+        judges = {"screen": recipe.screen, "soft_filter": recipe.soft_filter, "validator": recipe.validator}
+        judge = judges[role]
+        return 1 if judge is None else judge.repeats
 
     def seed(self, number: int) -> int:
         """Seed of the number-th picture of a scene, or attempt at an edit."""
@@ -523,12 +531,17 @@ def describe_job_id(scene: Scene, plan: Plan) -> str:
 
 def take(state: PairState | SourceState, facts: Iterable[Fact]) -> None:
     """Add facts that a job just made to the state they belong to."""
+    said: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for fact in facts:
         if isinstance(fact, Verdict):
-            state.verdicts[fact.spec_id, fact.question] = fact
+            said[fact.spec_id, fact.question].append(fact)
         elif isinstance(fact, Signal) and isinstance(state, PairState):
             state.signals[fact.name] = fact.value
         elif isinstance(fact, Attempt) and isinstance(state, AttemptState):
             state.attempt, state.lost = fact, None
         elif isinstance(fact, Source) and isinstance(state, SourceState):
             state.source, state.lost = fact, None
+    for key, given in said.items():
+        standing = standing_verdict(given, ())
+        if standing is not None:
+            state.verdicts[key] = standing

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from triptych.datasets.gallery.page import reason_in_words
 from triptych.ledger.queries import calls_of_scene, specs
-from triptych.mining.jobs import judge_job_id
 from triptych.mining.state import SceneState
-from triptych.records import Call, Json, Spec
+from triptych.records import Call, Json, Spec, judge_job_id
 from triptych.review.index import Table, plain
 from triptych.review.live import LiveRun
 from triptych.review.overview import reason_words

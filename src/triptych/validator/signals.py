@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from triptych.records import Spec, Verdict
+from triptych.records import Spec
 from triptych.validator.calibrate import Direction, SignalColumn, SignalTable
 from triptych.validator.rule import PairFacts
 
@@ -133,13 +133,3 @@ def signal_table(wanted: Sequence[SignalColumn], pairs: Iterable[PairFacts]) -> 
         tuple(pair.source for pair in known),
         tuple(pair.category for pair in known),
     )
-
-
-def mean_of_repeats(said: Sequence[Verdict]) -> Verdict:
-    """One verdict for a judge that was asked several times: the mean of its answers, if it gave any."""
-    values = [verdict.value for verdict in said if verdict.value is not None]
-    if len(said) == 1 or not values:
-        return said[0]
-    first = said[0]
-    mean = round(sum(values) / len(values), 4)
-    return Verdict(first.subject_id, first.question, first.spec_id, first.repeat, mean, None, first.raw)
