@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from triptych.errors import RecipeError
 from triptych.recipe import Recipe, dump_recipe, load_recipe, parse_recipe
+from triptych.wiring import plan_of, role_configs
 
 BASE = {"name": "r", "scenes": 2, "writer": "w", "painter": "p", "screen": "s", "editor": "e"} | {
     "soft_filter": "f",
@@ -88,3 +89,19 @@ def test_a_folder_of_photographs_is_found_from_where_it_was_written(
 def test_a_recipe_that_ships_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_recipe(Path("quickstart")).name == "quickstart"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_recipe_that_ships_can_be_run_and_says_how(path: Path) -> None:
+    recipe = load_recipe(path)
+    configs = role_configs(recipe, Path("nowhere"))
+    assert set(plan_of(recipe, configs).specs) >= {"writer", "soft_filter", "validator"}
+    head = path.read_text(encoding="utf-8").splitlines()
+    assert head[0].startswith(f"# triptych mine recipes/{path.name}")
+    if any(config.backend.startswith("triptych.backends.studio") for config in configs.values()):
+        return
+    comment = "\n".join(line for line in head if line.startswith("#"))
+    assert "Hardware" in comment
+    assert "UNMEASURED" in comment or "measured on" in comment

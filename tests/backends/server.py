@@ -109,6 +109,15 @@ class ModelServer:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def do_GET(self) -> None:
+                sent = server.listed(_asked(self.path, dict(self.headers.items()), b"{}"))
+                body = json.dumps(sent.body).encode()
+                self.send_response(sent.status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
             def log_message(self, *_: object) -> None:
                 return None
 
@@ -161,6 +170,18 @@ class ModelServer:
         finally:
             with self._lock:
                 self.at_once -= 1
+
+    def listed(self, asked: Asked) -> Answer:
+        """The models, or Gemini's one; not kept among what was asked."""
+        if self.key is not None and asked.key != self.key:
+            return self._refused(asked, 401, f"Incorrect API key provided: {asked.key}")
+        if "/models/" in asked.path:
+            known = asked.model in self.models
+            return (
+                Answer(200, {"name": f"models/{asked.model}"}) if known else self._refused(asked, 404, "no")
+            )
+        models = [{"id": name, "object": "model", "created": 0, "owned_by": "us"} for name in self.models]
+        return Answer(200, {"object": "list", "data": models})
 
     def _refused(self, asked: Asked, status: int, message: str) -> Answer:
         if "models/" in asked.path:

@@ -163,7 +163,7 @@ def test_doctor_asks_every_back_end_of_a_recipe(triptych: Triptych, recipe_file:
 
 def test_doctor_checks_a_class_of_ones_own(triptych: Triptych) -> None:
     fine = triptych("doctor", "--contract", "tests.mining.standins:StandinEditor")
-    assert "loads as editor" in fine.stdout
+    assert "as editor: keeps the contract" in fine.stdout
     assert triptych("doctor", "--contract", "tests.mining.standins:StandinSettings").returncode == 1
 
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from triptych.datasets.licences import licence_of
+from tests.datasets.made import RECIPE
+from triptych.datasets.dataset import Origin
+from triptych.datasets.licences import licence_of, restricting
 from triptych.records import Spec
 
 
@@ -39,3 +41,17 @@ def test_a_model_that_our_back_end_runs_keeps_its_own_licence() -> None:
     assert bound is not None
     assert not bound.outputs_may_train
     assert licence_of(Spec("editor", backend, "1", {"model": "somebody/some-editor"})) is None
+
+
+@pytest.mark.parametrize(
+    ("terms", "told"),
+    [
+        (None, []),
+        ("Apache-2.0", []),
+        ("Gemini API terms", ["editor (Gemini API terms)"]),
+        ("terms of a shop around the corner", ["editor (terms of a shop around the corner)"]),
+    ],
+)
+def test_terms_of_apis_bind_like_licences_and_unknown_ones_too(terms: str | None, told: list[str]) -> None:
+    asked = {"editor": (terms,)} if terms else {}
+    assert restricting([Origin(RECIPE, {}, {}, asked)]) == told  # type: ignore[arg-type]

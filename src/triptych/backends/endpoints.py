@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -31,6 +31,11 @@ _FIRST_LIMIT = 8  # calls at once to an endpoint that nothing is known of yet
 _FIRST_REST = 0.5  # seconds
 _LONGEST_REST = 30.0
 _LONGEST_WAIT = 60.0  # for an endpoint that rests, within one call
+_TERMS = {  # of services, by the end of their host's name
+    "api.openai.com": "OpenAI services agreement",
+    "googleapis.com": "Gemini API terms",
+    "openrouter.ai": "OpenRouter terms and the provider's",
+}
 _SHORTEST_KEY = 12  # characters; what is shorter ("none", "x") is a placeholder, and stands in any text
 _SHOWN = 300  # characters of a server's message
 
@@ -66,6 +71,14 @@ class EndpointSettings(BackendSettings):
     def urls(self) -> tuple[str, ...]:
         """All endpoints."""
         return (self.url,) if isinstance(self.url, str) else self.url
+
+    @property
+    def known_terms(self) -> str | None:
+        """The terms of the answers: as set, or those of a service known by its address."""
+        if self.terms is not None:
+            return self.terms
+        hosts = [urlsplit(url).hostname or "" for url in self.urls]
+        return next((terms for host, terms in _TERMS.items() if any(h.endswith(host) for h in hosts)), None)
 
     def key(self) -> str:
         """The key, from the environment alone. RecipeError where the variable isn't set."""
@@ -192,6 +205,19 @@ class Endpoints(Generic[C]):
             return words
         return words.replace(self._key, f"[{self.settings.key_env}]")
 
+    async def each(self, ask: Callable[[C], Awaitable[T]]) -> list[T]:
+        """Ask every endpoint once, without another try. Raises as `call` does."""
+        answers = []
+        for endpoint in self.all:
+            try:
+                async with asyncio.timeout(min(self.settings.timeout, _LONGEST_REST)):
+                    answers.append(await ask(endpoint.client))
+            except TimeoutError:
+                raise self._told(Unreached("timeout", "no answer"), endpoint) from None
+            except Unreached as failure:
+                raise self._told(failure, endpoint) from None
+        return answers
+
     async def close(self, end: Callable[[C], Awaitable[object]]) -> None:
         """Close every client."""
         for endpoint in self.all:
@@ -242,6 +268,16 @@ def retry_after(headers: Any) -> float | None:
     return None
 
 
+class Reachable(Protocol):
+    """The servers of a role."""
+
+    async def reach(self) -> str:
+        """Whether each is there and has the model, in words; nothing that costs is asked."""
+
+    async def close(self) -> None:
+        """Close the connections, if there are any."""
+
+
 class EndpointRole:
     """What every role over endpoints is made of."""
 
@@ -249,6 +285,7 @@ class EndpointRole:
     revision: ClassVar[str] = "1"
     placement: ClassVar[Placement] = "io"
     settings: EndpointSettings
+    server: Reachable
 
     def __init__(self, config: RoleConfig) -> None:
         self.config = config
@@ -264,3 +301,11 @@ class EndpointRole:
     def ready(self) -> None:
         """Raise RecipeError where the key is missing."""
         self.settings.key()
+
+    async def reach(self) -> str:
+        """What the servers say of the model, before anything is spent. Raises CallFailed."""
+        return await self.server.reach()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.server.close()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_GOOGLES = "Gemini API terms"
 _API_VERSION = "v1beta"  # pinned: another base URL would else be asked for whatever is newest
 _BLIPS = [408, 502, 503, 504]  # asked again by the client itself, once, before an endpoint is given a rest
 _REFUSALS = frozenset(
@@ -55,6 +56,11 @@ class _GeminiSettings(EndpointSettings):
     location: str | None = None
     temperature: float | None = Field(default=None, ge=0, description="null: not sent")
     extra: dict[str, Any] = Field(default_factory=dict, description="into the generation config, as they are")
+
+    @property
+    def known_terms(self) -> str | None:
+        """Google's, unless others are set or another server is asked."""
+        return self.terms or (_GOOGLES if self.url == "" else super().known_terms)
 
     def key(self) -> str:
         """The key, from the environment alone; Vertex needs none."""
@@ -98,6 +104,16 @@ class Gemini:
 
         return await endpoints.call(ask)
 
+    async def reach(self) -> str:
+        """Whether each endpoint is there and has the model."""
+        model = self._settings.model
+
+        async def found(client: Client) -> Any:
+            return await self._told(lambda: client.aio.models.get(model=model))
+
+        answers = await self._connected().each(found)
+        return f"{len(answers)} up, with {model}"
+
     def receipt(self, answer: Any, images: int = 0) -> Receipt:
         """What an answer cost; thoughts are paid like words."""
         usage = getattr(answer, "usage_metadata", None)
@@ -107,7 +123,7 @@ class Gemini:
         went = None if said is None and thought is None else (said or 0) + (thought or 0)
         by_image = images and self._settings.price_image is not None
         price = self._settings.cost(None, None, images) if by_image else self._settings.cost(came, went)
-        return Receipt(came, went, price, terms=self._settings.terms)
+        return Receipt(came, went, price, terms=self._settings.known_terms)
 
     def failure(self, answer: Any) -> CallFailed | None:
         """Why an answer holds nothing, where it was stopped."""
@@ -222,7 +238,7 @@ class GeminiChat(Gemini):
                 response_json_schema=prompt.reply.model_json_schema(),
             )
         except CallFailed as unreached:
-            return Reply("", Receipt(terms=self._settings.terms), unreached)
+            return Reply("", Receipt(terms=self._settings.known_terms), unreached)
         failure = self.failure(answer)
         words = "" if isinstance(failure, Refused) else "".join(part.text or "" for part in _parts(answer))
         return Reply(self.without_key(words), self.receipt(answer), failure)
@@ -243,7 +259,7 @@ class GeminiWriter(EndpointRole, ChatWriter):
     def __init__(self, config: RoleConfig) -> None:
         super().__init__(config)
         self.look = self.settings.look
-        self.chat = GeminiChat(self.settings, config.image_format)
+        self.server = self.chat = GeminiChat(self.settings, config.image_format)
 
 
 class GeminiJudge(EndpointRole, ChatJudge):
@@ -259,7 +275,7 @@ class GeminiJudge(EndpointRole, ChatJudge):
     def __init__(self, config: RoleConfig) -> None:
         super().__init__(config)
         self.look = self.settings.look
-        self.chat = GeminiChat(self.settings, config.image_format)
+        self.server = self.chat = GeminiChat(self.settings, config.image_format)
 
 
 class GeminiEditor(EndpointRole):
@@ -272,30 +288,27 @@ class GeminiEditor(EndpointRole):
         timeout: float = Field(default=300, gt=0, description="seconds for one try")
 
     settings: Settings
+    server: Gemini
 
     def __init__(self, config: RoleConfig) -> None:
         super().__init__(config)
-        self._model = Gemini(self.settings, config.image_format)
+        self.server = Gemini(self.settings, config.image_format)
 
     async def edit(self, requests: Sequence[EditRequest]) -> Answered[Picture]:
         """The edited picture of each request, one call each."""
         return await asyncio.gather(*(self._edit(request) for request in requests))
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._model.close()
-
     async def _edit(self, request: EditRequest) -> Metered[Picture]:
         parts = (request.picture, request.instruction)
         try:
-            answer = await self._model.generate(parts, request.seed, response_modalities=["IMAGE"])
+            answer = await self.server.generate(parts, request.seed, response_modalities=["IMAGE"])
         except CallFailed as unreached:
-            return Metered(unreached, Receipt(terms=self.settings.terms))
+            return Metered(unreached, Receipt(terms=self.settings.known_terms))
         sent = [part.inline_data.data for part in _parts(answer) if part.inline_data is not None]
-        receipt = self._model.receipt(answer, len(sent))
-        failure = self._model.failure(answer)
+        receipt = self.server.receipt(answer, len(sent))
+        failure = self.server.failure(answer)
         if failure is None and not sent:
-            words = self._model.without_key(" ".join(part.text or "" for part in _parts(answer)))
+            words = self.server.without_key(" ".join(part.text or "" for part in _parts(answer)))
             failure = ModelError("no_picture", words[:200] or "the model sent none")
         if failure is not None:
             return Metered(failure, receipt)

@@ -19,7 +19,7 @@ from triptych.backends.prompts.judge import ChatJudge
 from triptych.backends.prompts.judging import Look
 from triptych.backends.prompts.writer import ChatWriter
 from triptych.backends.received import AspectHandling, fitted, note_of, received
-from triptych.errors import CallFailed, ModelError, Refused
+from triptych.errors import CallFailed, InfrastructureError, ModelError, Refused
 from triptych.pixels.picture import Picture
 from triptych.pixels.sizes import Size
 from triptych.records import ImageFormat, Receipt
@@ -59,10 +59,10 @@ class _ChatSettings(_Settings):
 class OpenAIChat:
     """One model's chat endpoint."""
 
-    def __init__(self, settings: _ChatSettings, image_format: ImageFormat) -> None:
+    def __init__(self, settings: _ChatSettings, server: Server, image_format: ImageFormat) -> None:
         self._settings = settings
         self._image_format: ImageFormat = image_format
-        self._server = Server(settings)
+        self._server = server
 
     async def ask(self, prompt: Prompt) -> Reply:
         """The reply to a prompt; refusals by the model or a content filter are its failure."""
@@ -90,7 +90,7 @@ class OpenAIChat:
         try:
             completion = await self._server.call(ask)
         except CallFailed as failure:
-            return Reply("", Receipt(terms=settings.terms), failure)
+            return Reply("", Receipt(terms=settings.known_terms), failure)
         return self._read(completion)
 
     async def close(self) -> None:
@@ -102,7 +102,7 @@ class OpenAIChat:
         came, went = (getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens"))
         told = getattr(usage, "cost", None)  # OpenRouter and LiteLLM's proxy say what it cost
         price = float(told) if isinstance(told, int | float) else self._settings.cost(came, went)
-        receipt = Receipt(came, went, price, terms=self._settings.terms)
+        receipt = Receipt(came, went, price, terms=self._settings.known_terms)
         choices = getattr(completion, "choices", None)
         if not choices or choices[0].message is None:
             return Reply("", receipt, ModelError("bad_answer", "the server sent no message"))
@@ -141,6 +141,28 @@ class Server:
 
     async def call(self, ask: Callable[[AsyncOpenAI], Awaitable[T]]) -> T:
         """Ask an endpoint. Raises CallFailed with a line that doesn't hold the key."""
+        return await self._connected().call(self._telling(ask))
+
+    async def reach(self) -> str:
+        """Whether each server is there and lists the model; one without a list is taken at its word."""
+        model = self._settings.model
+
+        async def listed(client: AsyncOpenAI) -> bool | None:
+            models = [found.id async for found in client.models.list()]
+            return model in models if models else None
+
+        try:
+            answers = await self._connected().each(self._telling(listed))
+        except InfrastructureError as failure:
+            if failure.reason != "unknown_model":
+                raise
+            return "up; it has no list of models"
+        if False in answers:
+            raise InfrastructureError("unknown_model", f"{model!r} isn't among the models that it lists")
+        return f"{len(answers)} up, with {model}"
+
+    def _telling(self, ask: Callable[[AsyncOpenAI], Awaitable[T]]) -> Callable[[AsyncOpenAI], Awaitable[T]]:
+        """The same, with the client's errors as ours."""
         import openai
 
         async def told(client: AsyncOpenAI) -> T:
@@ -155,7 +177,7 @@ class Server:
             except (openai.OpenAIError, ValueError, TypeError) as error:  # what it sent is no such answer
                 raise ModelError("bad_answer", self.shown(error)) from None
 
-        return await self._connected().call(told)
+        return told
 
     def shown(self, message: object) -> str:
         """A server's words in a line without the key."""
@@ -205,11 +227,13 @@ class OpenAIWriter(EndpointRole, ChatWriter):
 
     Settings: ClassVar[type[EndpointSettings]] = _ChatSettings
     settings: _ChatSettings
+    server: Server
 
     def __init__(self, config: RoleConfig) -> None:
         super().__init__(config)
         self.look = self.settings.look
-        self.chat = OpenAIChat(self.settings, config.image_format)
+        self.server = Server(self.settings)
+        self.chat = OpenAIChat(self.settings, self.server, config.image_format)
 
 
 class OpenAIJudge(EndpointRole, ChatJudge):
@@ -221,11 +245,13 @@ class OpenAIJudge(EndpointRole, ChatJudge):
         temperature: float | None = Field(default=0.0, ge=0, description="null: not sent")
 
     settings: _ChatSettings
+    server: Server
 
     def __init__(self, config: RoleConfig) -> None:
         super().__init__(config)
         self.look = self.settings.look
-        self.chat = OpenAIChat(self.settings, config.image_format)
+        self.server = Server(self.settings)
+        self.chat = OpenAIChat(self.settings, self.server, config.image_format)
 
 
 class _ImageSettings(_Settings):
@@ -245,14 +271,11 @@ class _ImageSettings(_Settings):
 class _Images(EndpointRole):
     Settings: ClassVar[type[EndpointSettings]] = _ImageSettings
     settings: _ImageSettings
+    server: Server
 
     def __init__(self, config: RoleConfig) -> None:
         super().__init__(config)
-        self._server = Server(self.settings)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._server.close()
+        self.server = Server(self.settings)
 
     def _options(self, width: int, height: int, seed: int) -> dict[str, Any]:
         settings = self.settings
@@ -279,14 +302,14 @@ class _Images(EndpointRole):
     ) -> Metered[Picture]:
         settings = self.settings
         try:
-            answer = await self._server.call(ask)
+            answer = await self.server.call(ask)
         except CallFailed as failure:
-            return Metered(failure, Receipt(terms=settings.terms))
+            return Metered(failure, Receipt(terms=settings.known_terms))
         usage = getattr(answer, "usage", None)
         came, went = (getattr(usage, name, None) for name in ("input_tokens", "output_tokens"))
         by_tokens = settings.price_image is None
         price = settings.cost(came, went) if by_tokens else settings.cost(None, None, 1)
-        receipt = Receipt(came, went, price, terms=settings.terms)
+        receipt = Receipt(came, went, price, terms=settings.known_terms)
         try:
             data = _bytes_of(answer)
             note = note_of(data)

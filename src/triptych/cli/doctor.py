@@ -17,12 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
 from pydantic import ValidationError
 
 from triptych import __version__
+from triptych.datasets.licences import licence_of, terms_let_train
+from triptych.engines.contract import breaches, trial_picture
 from triptych.engines.cores import usable_cores
 from triptych.engines.loading import METHODS, load_backend
 from triptych.errors import CallFailed, UserError
@@ -31,11 +34,12 @@ from triptych.mining.opening import write_job
 from triptych.pixels.photographs import find_photographs
 from triptych.pixels.picture import Picture
 from triptych.recipe import Recipe, load_recipe
-from triptych.records import RoleName
+from triptych.records import Receipt, RoleName
 from triptych.roles import (
     EditRequest,
     EmbedRequest,
     JudgeRequest,
+    Metered,
     PaintRequest,
     PairSubject,
     PhotographRequest,
@@ -94,19 +98,60 @@ def _machine() -> Iterator[Finding]:
 
 
 def _recipe(recipe: Recipe) -> Iterator[Finding]:
-    """Ask every back end of the recipe once, in the order of the loop, on what the one before gave."""
+    """Look at every back end without spending anything; if all are fine, ask each once.
+
+    They are asked in the order of the loop, on what the one before gave.
+    """
     yield Finding("recipe", True, recipe.name)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _process() as process:
         configs = role_configs(recipe, Path(folder))
-        with _process() as process:
-            for role, config in configs.items():
-                asked = process.submit(_ask, recipe, role, config)
-                error = asked.exception()
-                yield Finding(
-                    role.replace("_", " "), error is None, _told(error) if error else asked.result()
-                )
-                if error:
-                    return
+        fine = True
+        for role, config in configs.items():
+            looked = process.submit(_look, config)
+            error = looked.exception()
+            fine = fine and error is None
+            yield Finding(_named(role), error is None, _told(error) if error else looked.result())
+        if not fine:
+            return
+        for role, config in configs.items():
+            asked = process.submit(_ask, recipe, role, config)
+            error = asked.exception()
+            yield Finding(f"{_named(role)}, asked", error is None, _told(error) if error else asked.result())
+            if isinstance(error, BrokenProcessPool):
+                return
+
+
+def _named(role: RoleName) -> str:
+    return role.replace("_", " ")
+
+
+def _look(config: RoleConfig) -> str:
+    """What can be said of a back end before it is asked: is all there that it needs, and its licence."""
+    backend: Any = load_backend(config)
+    told = []
+    if hasattr(backend, "ready"):
+        backend.ready()
+    if hasattr(backend, "reach"):
+        told.append(asyncio.run(_reached(backend)))
+    told.append(_licence(backend))
+    return "; ".join(told)
+
+
+async def _reached(backend: Any) -> str:
+    try:
+        return str(await backend.reach())
+    finally:
+        await backend.close()
+
+
+def _licence(backend: Any) -> str:
+    terms = getattr(backend.settings, "known_terms", None) if hasattr(backend, "settings") else None
+    licence = licence_of(backend.spec)
+    named = terms or (licence.name if licence else None)
+    if named is None:
+        return "licence not known: see to it before you publish what comes of it"
+    train = terms_let_train(terms) if terms else licence is not None and licence.outputs_may_train
+    return f"{named}" if train else f"{named}: outputs may not train a competing model; exports ask first"
 
 
 @contextmanager
@@ -138,6 +183,17 @@ def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
+def _cost(receipt: Receipt) -> str:
+    parts = []
+    if receipt.tokens_in is not None or receipt.tokens_out is not None:
+        parts.append(f"{receipt.tokens_in or 0:,} + {receipt.tokens_out or 0:,} tokens")
+    if receipt.price is not None:
+        parts.append(f"price {receipt.price:.4f}")
+    if receipt.warning is not None:
+        parts.append(receipt.warning)
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
 class _Trial:
     """One pass through the loop: a scene, a source, an edit, three judgements."""
 
@@ -161,19 +217,26 @@ class _Trial:
             method, requests = "embed", [EmbedRequest(self._instruction())]
         else:
             method, requests = "judge", [self._to_judge(role)]
-        answers = await getattr(backend, method)(requests)
+        try:
+            answers = await getattr(backend, method)(requests)
+        finally:
+            if hasattr(backend, "close"):
+                await backend.close()
         if not isinstance(answers, list | tuple) or len(answers) != 1:
             raise UserError(f"{method} must give one answer for each request, in a list")
-        if isinstance(answers[0], CallFailed):
-            raise answers[0]
-        return self._take(role, answers[0])
+        answer: Any = answers[0]
+        cost = ""
+        if isinstance(answer, Metered):
+            answer, cost = answer.answer, _cost(answer.receipt)
+        if isinstance(answer, CallFailed):
+            raise answer
+        return self._take(role, answer) + cost
 
     def _to_write(self) -> tuple[str, list[object]]:
         if self._recipe.photographs is None:
             return "write", [write_job(self._recipe, 0).request]
         find_photographs(self._recipe.photographs.folder)
-        ramp = np.linspace(0, 255, 512 * 384 * 3).reshape(384, 512, 3).astype(np.uint8)
-        self._source = Picture.from_pixels(ramp).stored(self._recipe.image_format)
+        self._source = trial_picture(512, 384).stored(self._recipe.image_format)
         return "describe", [PhotographRequest(0, self._source, self._recipe.edits_per_scene)]
 
     def _to_judge(self, role: RoleName) -> JudgeRequest:
@@ -198,6 +261,8 @@ class _Trial:
             if len(answer) != len(QUESTIONS[role]):
                 raise UserError(f"{len(answer)} answers to {len(QUESTIONS[role])} questions")
             told = [f"{item.value:.2f}" if isinstance(item, Scored) else item.reason for item in answer]
+            if not any(isinstance(item, Scored) for item in answer):
+                raise UserError(f"answered nothing that can be used: {', '.join(dict.fromkeys(told))}")
             return f"answered {', '.join(told)}"
         if role == "embedder" and isinstance(answer, np.ndarray) and answer.ndim == 1:
             return f"gave a vector of {len(answer)} numbers"
@@ -211,13 +276,12 @@ class _Trial:
 
     def _picture(self) -> Picture:
         if self._source is None:
-            ramp = np.linspace(0, 255, 512 * 384 * 3).reshape(384, 512, 3).astype(np.uint8)
-            self._source = Picture.from_pixels(ramp).stored(self._recipe.image_format)
+            self._source = trial_picture(512, 384).stored(self._recipe.image_format)
         return self._source
 
 
 def _contract(target: str) -> Iterator[Finding]:
-    """Whether a class has what its role needs; the role is told by its method."""
+    """Whether a class keeps the contract of its role, told by its method. It is asked a few times."""
     with _process() as process:
         asked = process.submit(_methods, target)
         if error := asked.exception():
@@ -231,12 +295,10 @@ def _contract(target: str) -> Iterator[Finding]:
             yield Finding(target, False, f"has none of the methods {wanted}")
         for role, method in METHODS.items():
             if method in methods and role not in ("soft_filter", "screen"):
-                loaded = process.submit(_spec_of, RoleConfig(role, target, {}))
-                error = loaded.exception()
-                told = (
-                    f"as {role}: {_told(error)}" if error else f"loads as {role}; spec {loaded.result()[:8]}"
-                )
-                yield Finding(target, error is None, told)
+                checked = process.submit(_breaches, RoleConfig(role, target, {}))
+                error = checked.exception()
+                broken = [_told(error)] if error else checked.result()
+                yield Finding(target, not broken, f"as {role}: {'; '.join(broken) or 'keeps the contract'}")
 
 
 def _methods(target: str) -> set[str]:
@@ -249,5 +311,5 @@ def _methods(target: str) -> set[str]:
     return {method for method in METHODS.values() if hasattr(found, method)}
 
 
-def _spec_of(config: RoleConfig) -> str:
-    return load_backend(config).spec.id
+def _breaches(config: RoleConfig) -> list[str]:
+    return asyncio.run(breaches(config))

@@ -21,7 +21,7 @@ from triptych.datasets.splits import parse_splits, split_by_cluster
 from triptych.datasets.staging import refuse_unless_free
 from triptych.datasets.where import parse_condition, values_of
 from triptych.errors import UserError
-from triptych.ledger.queries import findings
+from triptych.ledger.queries import findings, terms
 from triptych.mining.jobs import PairsBrought
 from triptych.mining.select import Triplet
 from triptych.runs import Run, open_run
@@ -112,7 +112,7 @@ def _gathered(runs: Sequence[Run], paths: Sequence[Path]) -> DataSet:
         for triplet in in_order(view.triplets):
             repeated += triplet.id in triplets
             triplets.setdefault(triplet.id, triplet)
-        origins.append(Origin(run.plan.recipe, run.plan.specs, view.funnel))
+        origins.append(Origin(run.plan.recipe, run.plan.specs, view.funnel, terms(run.ledger)))
     if not triplets:
         told = ", ".join(map(str, paths))
         raise UserError(f"{told}: no selected triplet under this rule: mine more, or try --set threshold=…")

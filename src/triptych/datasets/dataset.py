@@ -22,6 +22,7 @@ class Origin:
     recipe: Recipe
     specs: Mapping[RoleName, Spec]
     funnel: Mapping[str, int] = field(default_factory=dict)
+    terms: Mapping[RoleName, Sequence[str]] = field(default_factory=dict)  # of APIs, as calls told them
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,27 +36,46 @@ def _models() -> tuple[tuple[re.Pattern[str], Licence], ...]:
     )
 
 
+def _licences() -> Iterable[Licence]:
+    return (licence for _, licence in _models())
+
+
 def licence_of(spec: Spec) -> Licence | None:
     """The licence of a role's model by the names in its spec; None where it isn't known."""
     if spec.backend.startswith(_OURS):
         return _APACHE
     for text in (spec.backend, *_texts(spec.settings.values())):
-        name = re.sub(r"[\W_]+", "-", text.lower())
+        name = _plain(text)
         for pattern, licence in _models():
             if pattern.search(name):
                 return licence
     return None
 
 
+def terms_let_train(terms: str) -> bool:
+    """Whether answers under these terms may train another such model; False where that isn't known."""
+    wanted = _plain(terms)
+    return any(_plain(licence.name) == wanted and licence.outputs_may_train for licence in _licences())
+
+
 def restricting(origins: Iterable[Origin]) -> list[str]:
-    """Models among these runs' whose outputs may not train a competing model, told in words."""
-    found = {
-        f"{role} {spec.backend} ({licence.name})"
-        for origin in origins
-        for role, spec in origin.specs.items()
-        if (licence := licence_of(spec)) is not None and not licence.outputs_may_train
-    }
+    """Models and APIs of these runs whose outputs may not train a competing model, told in words.
+
+    Terms that calls came under count with licences: those that nothing is known of too.
+    """
+    found = set()
+    for origin in origins:
+        for role, spec in origin.specs.items():
+            licence = licence_of(spec)
+            if licence is not None and not licence.outputs_may_train:
+                found.add(f"{role} {spec.backend} ({licence.name})")
+        for role, told in origin.terms.items():
+            found |= {f"{role} ({terms})" for terms in told if not terms_let_train(terms)}
     return sorted(found)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "-", name.lower())
 
 
 def _texts(values: Iterable[object]) -> list[str]:

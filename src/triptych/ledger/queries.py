@@ -116,6 +116,17 @@ def costs(ledger: Ledger) -> dict[RoleName, RoleCost]:
     return {role: RoleCost(calls, seconds, price) for role, calls, seconds, price in rows}
 
 
+def terms(ledger: Ledger) -> dict[RoleName, tuple[str, ...]]:
+    """Terms under which each role's answers came, where any were told, sorted."""
+    call = schema.call.c
+    asked = select(call.role, call.terms).where(call.terms.is_not(None)).distinct()
+    found: dict[RoleName, tuple[str, ...]] = {}
+    with ledger.reading() as connection:
+        for role, told in connection.execute(asked.order_by(call.role, call.terms)):
+            found[role] = (*found.get(role, ()), told)
+    return found
+
+
 def spent(ledger: Ledger) -> RoleCost:
     """What all calls together have cost so far."""
     by_role = costs(ledger).values()
