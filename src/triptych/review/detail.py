@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from triptych.datasets.gallery.page import reason_in_words
 from triptych.ledger.queries import calls_of_scene, specs
@@ -16,31 +17,42 @@ from triptych.review.rows import Row
 
 def detail(run: LiveRun, id_: str) -> dict[str, Json] | None:
     """The row of this id in full; None where there is none."""
+    return next(details(run, [id_]), None)
+
+
+def details(run: LiveRun, ids: Iterable[str]) -> Iterator[dict[str, Json]]:
+    """Rows in full, scene by scene; ids that there are no rows of are passed over."""
     table = run.table
-    place = table.by_id.get(id_)
-    if place is None:
-        return None
-    row = table.rows[place]
-    slot = next(run.reader.read([row.scene]), None)
-    if slot is None or slot.state is None:
-        return None
-    beside = _of_scene(table, place)
-    told = plain(table, [place])[0]
+    by_scene: dict[str, list[int]] = defaultdict(list)
+    for id_ in ids:
+        if id_ in table.by_id:
+            by_scene[table.rows[table.by_id[id_]].scene].append(table.by_id[id_])
     known = specs(run.ledger)
-    calls = calls_of_scene(run.ledger, row.scene)
+    for slot in run.reader.read(by_scene):
+        if slot.state is not None:
+            calls = calls_of_scene(run.ledger, slot.state.scene.id)
+            for place in by_scene[slot.state.scene.id]:
+                yield _told(run, slot.state, place, calls, known)
+
+
+def _told(
+    run: LiveRun, scene: SceneState, place: int, calls: Sequence[Call], known: Mapping[str, Spec]
+) -> dict[str, Json]:
+    table = run.table
+    row = table.rows[place]
+    beside = _of_scene(table, place)
     lane = [other for other in beside if row.lane and table.rows[other].lane == row.lane]
-    return told | {
+    return plain(table, [place])[0] | {
         "scene": row.scene,
         "prompt": row.prompt or None,
         "reason_words": reason_words(row.reason) if row.reason else None,
-        "attempts": [_tried(slot.state, table.rows[other], item) for other, item in _with_items(run, lane)],
-        "verdicts": _verdicts(slot.state, row, known),
-        "signals": _signals(slot.state, row),
-        "wordings": _wordings(slot.state, row),
-        "lineage": [_node(table.rows[other], item) for other, item in _with_items(run, beside)],
-        "made_by": _made_by(slot.state, row, known),
+        "attempts": [_tried(scene, table.rows[other], item) for other, item in _with_items(table, lane)],
+        "verdicts": _verdicts(scene, row, known),
+        "signals": _signals(scene, row),
+        "wordings": _wordings(scene, row),
+        "lineage": [_node(table.rows[other], item) for other, item in _with_items(table, beside)],
+        "made_by": _made_by(scene, row, known),
         "cost": _cost(calls, row, known),
-        "edit": _edit_ordinal(slot.state, row),
     }
 
 
@@ -55,9 +67,9 @@ def _of_scene(table: Table, place: int) -> range:
     return range(first, last)
 
 
-def _with_items(run: LiveRun, places: Iterable[int]) -> Iterable[tuple[int, dict[str, Json]]]:
+def _with_items(table: Table, places: Iterable[int]) -> Iterable[tuple[int, dict[str, Json]]]:
     some = list(places)
-    return zip(some, plain(run.table, some), strict=True)
+    return zip(some, plain(table, some), strict=True)
 
 
 def _tried(scene: SceneState, row: Row, item: dict[str, Json]) -> dict[str, Json]:
@@ -72,7 +84,7 @@ def _node(row: Row, item: dict[str, Json]) -> dict[str, Json]:
     return {name: item[name] for name in wanted} | {"parents": list(row.parents), "lane": row.lane}
 
 
-def _verdicts(scene: SceneState, row: Row, known: dict[str, Spec]) -> list[Json]:
+def _verdicts(scene: SceneState, row: Row, known: Mapping[str, Spec]) -> list[Json]:
     """Every judge's answers about the pair (a source: about its picture), in its own words too."""
     subject = row.source_image if row.kind in ("source", "scene") else row.id
     told: list[Json] = []
@@ -118,11 +130,7 @@ def _wordings(scene: SceneState, row: Row) -> list[Json]:
     ]
 
 
-def _edit_ordinal(scene: SceneState, row: Row) -> int | None:
-    return next((edit.ordinal for edit in scene.edits if row.lane.endswith(f":{edit.id}")), None)
-
-
-def _made_by(scene: SceneState, row: Row, known: dict[str, Spec]) -> list[Json]:
+def _made_by(scene: SceneState, row: Row, known: Mapping[str, Spec]) -> list[Json]:
     """The models and seeds behind its pictures."""
     pictures = [
         _maker("source picture", known.get(source.spec_id), source.seed)
@@ -150,7 +158,7 @@ def _maker(what: str, spec: Spec | None, seed: int) -> Json:
     }
 
 
-def _cost(calls: Iterable[Call], row: Row, known: dict[str, Spec]) -> list[Json]:
+def _cost(calls: Iterable[Call], row: Row, known: Mapping[str, Spec]) -> list[Json]:
     """What the calls for this very pair (or source) cost, failed ones too."""
     subject = row.source_image if row.kind in ("source", "scene") else row.id
     jobs = {row.attempt, row.id} | {judge_job_id(subject, spec) for spec in known}

@@ -34,10 +34,10 @@ _COLUMNS: Final = np.dtype(
         ("adherence", "f8"),  # thresholds are compared with these
         ("aesthetics", "f8"),
         ("score", "f8"),
-        ("soft_adherence", "f4"),
-        ("soft_aesthetics", "f4"),
-        ("disagreement", "f4"),
-        ("margin", "f4"),
+        ("soft_adherence", "f8"),
+        ("soft_aesthetics", "f8"),
+        ("disagreement", "f8"),
+        ("margin", "f8"),
         ("inverse", "f4"),
     ]
 )
@@ -191,6 +191,8 @@ class Index:
             np.abs(columns["adherence"] - columns["soft_adherence"]),
             np.abs(columns["aesthetics"] - columns["soft_aesthetics"]),
         )
+        for name in ("score", "margin", "disagreement"):  # so that what is shown is what is sorted by
+            columns[name] = np.round(columns[name], 4)
         return columns
 
     def _joined(self) -> Table:

@@ -47,6 +47,7 @@ class LiveRun:
         self.sequence = 0
         self.read, self.to_read = 0, 0  # scenes, while the run is read for the first time
         self.trouble: str | None = None
+        self.reader = SceneReader(self.plan, self.ledger, {}, {})
         self._index = Index(self.plan.recipe.rule.threshold)
         self._seen = 0.0
         self._stamp: _Stamp = ()
@@ -62,11 +63,6 @@ class LiveRun:
         """Everything known by now."""
         return self._index.table
 
-    @property
-    def reader(self) -> SceneReader:
-        """Reads single scenes, for all that isn't in a row."""
-        return SceneReader(self.plan, self.ledger)
-
     def close(self) -> None:
         """Let go of the ledger."""
         self.ledger.close()
@@ -78,17 +74,15 @@ class LiveRun:
         recipe = _stamp(self.folder.recipe)
         if stamp == self._stamp and recipe == self._recipe_stamp:
             return False
-        wanted: set[str] | None = None
         if recipe != self._recipe_stamp:
             self.plan = self._planned()
             self._index = Index(self.plan.recipe.rule.threshold)
             self._seen = 0.0
         changed, last = scenes_called_since(self.ledger, self._seen)
-        reader = self.reader
-        opened = reader.openings()
-        if recipe == self._recipe_stamp:
-            wanted = (changed & set(opened)) | (set(opened) - self._index.scenes)
-        self._take_in(reader.read(wanted), len(opened) if wanted is None else len(wanted))
+        self.reader = SceneReader.now(self.plan, self.ledger)
+        there = set(self.reader.opened)
+        wanted = (changed & there) | (there - self._index.scenes)
+        self._take_in(self.reader.read(wanted), len(wanted))
         self._stamp, self._recipe_stamp = stamp, recipe
         self._seen = max(self._seen, last - _LATE_SECONDS)
         self.people.read()

@@ -15,6 +15,7 @@ from uuid import uuid4
 from triptych.datasets.gallery.thumbnails import thumbnail
 from triptych.errors import MissingImage
 from triptych.ledger.images import ImageStore
+from triptych.ledger.run import RunFolder
 from triptych.pixels.picture import Picture, refuse_if_too_large
 
 _HASH = re.compile(r"[0-9a-f]{32}")
@@ -54,3 +55,8 @@ class Pictures:
             part.write_bytes(made)
             part.replace(file)
         return made
+
+
+def pictures_of(store: ImageStore, folder: RunFolder) -> Pictures:
+    """Pictures of a run, the small ones kept in its folder beside the stored ones."""
+    return Pictures(store, folder.path / ".cache" / "thumbnails")

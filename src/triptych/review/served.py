@@ -13,7 +13,7 @@ from triptych.errors import UserError
 from triptych.records import Json
 from triptych.review.live import LiveRun
 from triptych.review.people import People
-from triptych.review.pictures import Pictures
+from triptych.review.pictures import pictures_of
 from triptych.review.queue import Leases
 
 
@@ -24,7 +24,7 @@ class Served:
         self.runs = runs
         self.audit = audit  # pairs of a spot check; None: as earlier findings planned
         self.leases = [Leases() for _ in runs]
-        self.pictures = [Pictures(run.images, run.folder.path / ".cache" / "thumbnails") for run in runs]
+        self.pictures = [pictures_of(run.images, run.folder) for run in runs]
 
     def run(self, request: Request) -> LiveRun:
         """The run that the path names."""

@@ -46,6 +46,7 @@ ASSETS: Final = (
     "rate.js",
     "compare.js",
     "audit.js",
+    "bundled.js",
     "page.css",
     "vendor/preact-htm.module.js",
 )

@@ -12,6 +12,10 @@ def add_review(commands: Commands) -> None:
     """Declare `triptych review`."""
 
     def command(parsed: argparse.Namespace) -> int:
+        if parsed.bundle is not None:
+            from triptych.cli.review import bundle
+
+            return bundle(parsed.runs, parsed.overrides, parsed.bundle)
         from triptych.cli.review import review
 
         return review(parsed.runs, parsed.overrides, host=parsed.host, port=parsed.port, audit=parsed.audit)
@@ -27,6 +31,7 @@ def add_review(commands: Commands) -> None:
         help="address to bind (default: 127.0.0.1; elsewhere a token is asked for)",
     )
     add("--port", type=int, default=8750, help="0: any that is free (default: 8750)")
+    add("--bundle", type=Path, metavar="DIR", help="write the page as files for a static host, and end")
     add("--audit", type=_count, metavar="N", help="spot check N triplets, drawn at random, before a release")
 
 

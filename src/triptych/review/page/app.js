@@ -51,6 +51,7 @@ function Head({ told, place, view, error }) {
       : html`<span class="runs">${run?.name}</span>`)}
     <nav aria-label="Views">${VIEWS.filter(([name]) => !told?.static || name === "overview" || name === "grid").map(([name, words]) => html`
       <${Link} to=${{ view: name }} aria-current=${view === name ? "page" : null}>${words}<//>`)}</nav>
+    ${run?.of > run?.rows && html`<span class="note">${number(run.rows)} of ${number(run.of)} pictures and pairs, drawn without regard to scores</span>`}
     <span class="state" role="status">${error ? "not connected" : reading ? `reading scene ${number(run.read)} of ${number(run.to_read)}` : ""}</span>
     <button class="plain" aria-label="Keys" title="Keys (?)" onClick=${() => document.querySelector("#keys").showModal()}>?</button>
   </header>

@@ -1,5 +1,7 @@
 // Where the page gets its facts: a server over a live run, or the files of a bundle. Both answer alike.
 
+import * as bundled from "./bundled.js";
+
 async function fetched(path, options) {
   let answer;
   try {
@@ -23,10 +25,11 @@ export const ask = (path, query = {}) => {
   return fetched(given.size ? `${path}?${given}` : path);
 };
 
-export const runs = () => ask("api/runs");
-export const overview = (run) => ask(`api/${run}/overview`);
-export const item = (run, id) => ask(`api/${run}/item/${id}`);
-export const items = (run, query) => ask(`api/${run}/items`, query);
+const fixed = document.documentElement.dataset.static !== undefined;
+export const runs = () => ask(fixed ? "data/runs.json" : "api/runs");
+export const overview = (run) => ask(fixed ? `data/${run}/overview.json` : `api/${run}/overview`);
+export const item = (run, id) => ask(fixed ? `data/${run}/item/${encodeURIComponent(id)}.json` : `api/${run}/item/${encodeURIComponent(id)}`);
+export const items = (run, query) => (fixed ? bundled.items(run, query, () => ask(`data/${run}/items.json`)) : ask(`api/${run}/items`, query));
 
 /* ---- one filtered, sorted list, of which only the pages that are looked at are fetched ---- */
 
