@@ -11,10 +11,10 @@ validator` does. Truth is read only to make the people and to measure. Sources f
     measure  nothing but measured on
 
 `seen` and `unseen`: attempts of the parts that weren't fitted on, against truth. The threshold keeps the
-highest of a few precisions that can be certified at 90 % confidence on the seen ratings of `rate` (a half where
-none can). `guarantee`: for what best-of-2 selects, over draws of two thirds of the sources of `rate`, how often
-precision in `measure` falls below the target, and how many are selected there relative to the loosest threshold
-that keeps it, which only an oracle knows.
+highest of a few precisions that can be certified at 90 % confidence on the seen ratings of `rate` (a half
+where none can). `guarantee`: for what best-of-2 selects, over draws of two thirds of the sources of `rate`,
+how often precision in `measure` falls below the target, and how many are selected there relative to the
+loosest threshold that keeps it, which only an oracle knows.
 """
 
 from __future__ import annotations

@@ -218,3 +218,32 @@ def test_a_calibration_of_another_judge_is_refused(
     assert "another revision of what gives validator.adherence" in said
     assert "no calibration at" in refused(capsys, "status", mined, "--set", "calibration=nowhere.json")
     assert "name its file in calibration" in refused(capsys, "status", mined, "--set", "accept=0.5")
+
+
+# ---- health ----------------------------------------------------------------------------------------------
+
+
+def test_a_judge_that_does_not_look_is_refused_with_the_numbers_unless_forced(
+    tmp_path: Path, ratings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stand-ins accept by chance, whatever they are shown; one that accepts nothing is sound."""
+    roles = {"screen": {"pass_rate": 1.0}, "validator": {"pass_rate": 0.7, "unscored_share": 0.2}}
+    rule = {"threshold": 4.5} | OPEN
+    mine(recipe(roles, scenes=6, attempts=2, rule=rule), tmp_path / "run")
+    command = ["validator", "health", "--run", tmp_path / "run"]
+    said = refused(capsys, *command)
+    assert "scores pairs high that nobody could accept (share accepted): source as edit" in said
+    assert "blank" in said
+    figures = told(capsys, *command, "--force")
+    kinds: dict[str, dict[str, float]] = figures["sanity"]  # type: ignore[assignment]
+    assert set(kinds) == {"source_as_edit", "shuffled_instruction", "other_source", "blank", "black"}
+    judge = figures["judges"]["validator"]  # type: ignore[index]
+    assert judge["unscored"].keys() == {"unparsable"}
+    assert judge["unscored_share"] == pytest.approx(0.2, abs=0.15)
+    fit = ["validator", "fit", ratings, "--run", tmp_path / "run"]
+    assert "nobody could accept" in refused(capsys, *fit)
+    assert "no pairs of" in refused(capsys, *fit, "--force")  # it goes on, to ratings of another run
+
+    roles["validator"] = {"pass_rate": 0.0}
+    mine(recipe(roles, scenes=6, attempts=2, rule=rule), tmp_path / "sound")
+    assert told(capsys, "validator", "health", "--run", tmp_path / "sound")["refused"] is None

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from triptych.errors import UserError
+import orjson
+
+from triptych.errors import UserError, WorkFailed
 from triptych.ledger.queries import known_pairs, ratings
 from triptych.ledger.run import RunFolder
 from triptych.records import Rating
@@ -15,6 +17,7 @@ from triptych.runs import Run, open_run
 from triptych.validator.calibrate import Calibration
 from triptych.validator.ratings import read_ratings
 
+HEALTH = "health"  # folder in the run folder: a ledger of what sanity pairs were asked, and the figures
 CALIBRATION = "calibration.json"  # in the run folder, where no other place is named
 
 
@@ -66,3 +69,13 @@ def calibration_of(run: Run) -> Calibration:
     """The calibration that scores the run."""
     assert run.plan.scorer is not None  # noqa: S101  (opened with one)
     return run.plan.scorer.calibration
+
+
+def refuse_unsound(path: Path) -> None:
+    """WorkFailed where `health` found that the run's validator doesn't look at what it is shown."""
+    try:
+        why = orjson.loads((path / HEALTH / "health.json").read_bytes())["refused"]
+    except (OSError, orjson.JSONDecodeError, KeyError):  # never looked at
+        return
+    if why is not None:
+        raise WorkFailed(f"{why}; use another judge, or accept it with --force")

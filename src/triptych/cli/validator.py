@@ -12,7 +12,7 @@ import orjson
 from rich.table import Table
 
 from triptych.cli.progress import terminal
-from triptych.cli.rated import CALIBRATION, calibrated_run, calibration_of, ratings_of
+from triptych.cli.rated import CALIBRATION, calibrated_run, calibration_of, ratings_of, refuse_unsound
 from triptych.errors import UserError
 from triptych.ledger.run import RunFolder
 from triptych.mining.lanes import lanes, reached_validator
@@ -54,12 +54,15 @@ def fit(
     *,
     hold_out: float,
     without: Sequence[str] = (),
+    force: bool = False,
     conflicts: Conflicts = "refuse",
     json: bool = False,
 ) -> int:
     """Fit a calibration on a run's ratings and write it with its card."""
     to = path / CALIBRATION if to is None else to
     refuse_existing(to)
+    if not force:
+        refuse_unsound(path)
     with open_run(path) as run:
         said = ratings_of(run, file, conflicts)
         pairs = list(reached_validator(run.plan, run.slots))

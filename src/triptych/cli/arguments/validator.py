@@ -19,6 +19,7 @@ def add_validator(commands: Commands) -> None:
     _add_fit(group)
     _add_threshold(group)
     _add_report(group)
+    _add_health(group)
     _add_simulated(group)
 
 
@@ -48,6 +49,7 @@ def _add_fit(group: Commands) -> None:
             parsed.to,
             hold_out=parsed.hold_out,
             without=parsed.without,
+            force=parsed.force,
             conflicts=parsed.conflicts,
             json=parsed.json,
         )
@@ -61,6 +63,7 @@ def _add_fit(group: Commands) -> None:
     add("--to", type=Path, metavar="FILE", help="a new file (default: RUN/calibration.json)")
     share = "share of the sources whose ratings are left for threshold and report (default: 0.5)"
     add("--hold-out", type=_share, default=0.5, metavar="SHARE", help=share)
+    add("--force", action="store_true", help="though `health` refused the judge")
     add("--without", action="append", default=[], metavar="SIGNAL", help="leave a signal out, by its name")
     _add_common(parser)
 
@@ -109,6 +112,21 @@ def _add_report(group: Commands) -> None:
     parser = add_command(group, "report", command, what, "triptych validator report --run runs/mine")
     parser.add_argument("--to", type=Path, metavar="DIR", help="a folder (default: RUN/validator)")
     _add_calibrated(parser)
+
+
+def _add_health(group: Commands) -> None:
+    def command(parsed: argparse.Namespace) -> int:
+        from triptych.cli.health import health
+
+        return health(parsed.run, pairs=parsed.pairs, force=parsed.force, json=parsed.json)
+
+    what = "Whether a run's judges answer, agree with themselves, and look at what they are shown."
+    parser = add_command(group, "health", command, what, "triptych validator health --run runs/mine")
+    add = parser.add_argument
+    add("--run", type=Path, required=True, metavar="RUN", help="run folder with judged pairs")
+    add("--pairs", type=int, default=10, metavar="N", help="sanity pairs of each kind (default: 10)")
+    add("--force", action="store_true", help="accept a judge that scores sanity pairs high")
+    add("--json", action="store_true", help="as one JSON object")
 
 
 def _add_simulated(group: Commands) -> None:
