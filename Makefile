@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := $(CURDIR)/requirements/constraints.txt
 
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
 
-.PHONY: mine dev test test-slow lint types layers unit bench agreement figures lock clean clean-runs clean-runs
+.PHONY: mine dev test test-slow faults lint types layers unit bench agreement figures lock clean clean-runs clean-runs
 
 mine: $(VENV)/core.stamp
 	$(BIN)/triptych mine recipes/quickstart.yaml
@@ -47,6 +47,12 @@ unit: dev
 # The suites that take long: statistics over many pictures, the whole quickstart.
 test-slow: dev
 	$(BIN)/python -m pytest -m slow
+
+# Kills, failing roles, hurt pictures, jumping clocks: how many of each kind, and how many runs survived them.
+FAULTS ?= 25
+
+faults: dev
+	TRIPTYCH_FAULTS=$(FAULTS) $(BIN)/python -m pytest -q -s tests/faults
 
 bench: dev
 	$(BIN)/python benchmarks/loop.py

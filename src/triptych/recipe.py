@@ -54,6 +54,9 @@ class RoleRecipe(_Part):
     seconds_per_call: _Number | None = Field(
         default=None, ge=0, description="nominal model-seconds of one call"
     )
+    timeout_seconds: _Number = Field(
+        default=600, gt=0, description="a call without an answer by then counts as not reached"
+    )
     repeats: _Count = Field(
         default=1, ge=1, le=100, description="of a judge: times that it is asked the same; the mean counts"
     )
@@ -165,6 +168,9 @@ class Recipe(_Part):
         default=False, description="judge and multiply pairs that `triptych import` brought, and make none"
     )
     image_format: ImageFormat = "jpeg"
+    durability: Literal["process", "power"] = Field(
+        default="process", description="what is recorded outlives: a killed process, or a power cut as well"
+    )
     writer: RoleRecipe
     painter: RoleRecipe | None = None
     screen: RoleRecipe | None = None

@@ -57,6 +57,7 @@ class RoleConfig:
     workers: int | None = None  # calls at once; None: the engine decides
     price_per_call: float | None = None
     seconds_per_call: float | None = None  # nominal model-seconds, where a stand-in's own would mislead
+    timeout: float = 600.0  # seconds, after which a call counts as not reached
     run_folder: Path = field(default_factory=Path)
     image_format: ImageFormat = "jpeg"  # how pictures of this run are stored
 

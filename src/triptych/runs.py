@@ -58,7 +58,7 @@ class Run:
     @property
     def images(self) -> ImageStore:
         """Where the pictures are, by their hash."""
-        return self.folder.image_store()
+        return self.folder.image_store(self.plan.recipe.durability)
 
     def view(self) -> RunView:
         """Funnel, rejections and selected triplets; no call, no image."""
@@ -126,7 +126,7 @@ def open_for_mining(recipe: Recipe, path: Path) -> Iterator[Run]:
     folder = RunFolder.create(path)
     configs = role_configs(recipe, folder.path)
     plan = plan_of(recipe, configs)
-    with folder.held_for_mining(), folder.open_ledger() as ledger:
+    with folder.held_for_mining(), folder.open_ledger(durability=recipe.durability) as ledger:
         ledger.record(plan.specs.values())
         folder.image_store().sweep()
         gone = lost_images(folder, ledger)

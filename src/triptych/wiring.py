@@ -73,6 +73,7 @@ def role_configs(recipe: Recipe, run_folder: Path) -> dict[RoleName, RoleConfig]
             workers=part.workers,
             price_per_call=part.price_per_call,
             seconds_per_call=part.seconds_per_call,
+            timeout=part.timeout_seconds,
             run_folder=Path() if role in _JUDGES else run_folder,  # what the studio knows is none of theirs
             image_format=recipe.image_format,
         )

@@ -66,7 +66,7 @@ class Standin:
 
     def __init__(self, config: RoleConfig) -> None:
         self.config = config
-        self.settings = StandinSettings.model_validate(dict(config.settings))
+        self.settings = self.Settings.model_validate(dict(config.settings))
         self._tries: Counter[str] = Counter()
 
     @property

@@ -69,6 +69,7 @@ class LocalEngine:
         )
         self._pool: ProcessPoolExecutor | None = None
         self._deaths: Counter[str] = Counter()
+        self._hung: set[ProcessPoolExecutor] = set()  # ended by us, since a call in them did not
 
     async def run(self, job: Job, number: int, begin: Callable[[], bool]) -> Done:
         """Do a job where its role is placed; its facts are committed when this returns."""
@@ -78,7 +79,7 @@ class LocalEngine:
             if not begin():
                 raise NotBegun
             if job.role in self._on_loop:  # an endpoint's place is free as soon as it has answered
-                done = await perform(job, number, self._bench, place.leave)
+                done = await self._on_the_loop(job, number, place)
             else:
                 done = await self._in_pool(job, number)
         finally:
@@ -94,14 +95,39 @@ class LocalEngine:
         """How many jobs can run at once."""
         return self._slot_count
 
+    async def _on_the_loop(self, job: Job, number: int, place: _Place) -> Done:
+        """An endpoint's place is free, and its time no longer runs, as soon as it has answered."""
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout(job)) as limit:
+
+                def answered() -> None:
+                    limit.reschedule(None)
+                    place.leave()
+
+                return await perform(job, number, self._bench, answered)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return self._unreached(job, number, "timed_out", started)
+
     async def _in_pool(self, job: Job, number: int) -> Done:
         started = time.monotonic()
         pool = self._running_pool()
         try:
             with _interrupts_held():
                 working = asyncio.get_running_loop().run_in_executor(pool, work, job, number)
-            return await working
+            async with asyncio.timeout(self._timeout(job)) as limit:
+                return await working
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self._hung.add(pool)  # one worker can't be ended alone; the others' calls are made again
+            self.kill()
+            return self._unreached(job, number, "timed_out", started)
         except BrokenProcessPool:
+            if pool in self._hung:
+                return self._unreached(job, number, "worker_ended", started)
             if self._pool is pool:
                 self._pool = None
                 pool.shutdown(wait=False)
@@ -111,10 +137,15 @@ class LocalEngine:
                     f"workers died {_DEADLY} times on {job.role} job {job.id}: the back end crashes or memory"
                     " runs out; use fewer workers or mend it, then run the same command again"
                 ) from None
-            spec = self._plan.spec_id(job.role)
-            failure = InfrastructureError("worker_died")
-            call = failed_call(job, number, spec, failure, time.monotonic() - started)
-            return Done("infrastructure_error", failure.reason, (call,))
+            return self._unreached(job, number, "worker_died", started)
+
+    def _timeout(self, job: Job) -> float | None:
+        return self._configs[job.role].timeout if job.role in self._configs else None
+
+    def _unreached(self, job: Job, number: int, reason: str, started: float) -> Done:
+        spec, failure = self._plan.spec_id(job.role), InfrastructureError(reason)
+        call = failed_call(job, number, spec, failure, time.monotonic() - started)
+        return Done("infrastructure_error", reason, (call,))
 
     def _running_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -122,7 +153,7 @@ class LocalEngine:
                 self._processes,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=start_worker,
-                initargs=(self._configs, self._images.folder, self._image_format, os.getpid()),
+                initargs=(self._configs, self._images, self._image_format, os.getpid()),
             )
         return self._pool
 

@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import cv2
 
@@ -68,7 +67,7 @@ _runner = asyncio.Runner()  # one event loop for all of a worker's jobs
 
 
 def start_worker(
-    configs: Mapping[RoleName, RoleConfig], images: Path, image_format: ImageFormat, parent: int
+    configs: Mapping[RoleName, RoleConfig], images: ImageStore, image_format: ImageFormat, parent: int
 ) -> None:
     """Make this process a worker: one thread for pixels, deaf to Ctrl-C, gone when its parent is."""
     global _bench  # noqa: PLW0603  (a process pool gives its workers no other place to keep something)
@@ -79,7 +78,7 @@ def start_worker(
     if hasattr(signal, "pthread_sigmask"):  # the parent held it back until here
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     cv2.setNumThreads(1)
-    _bench = Bench(LoadedRoles(configs), ImageStore(images), image_format, in_place)
+    _bench = Bench(LoadedRoles(configs), images, image_format, in_place)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
+
+import numpy as np
 
 from triptych.bootstrap.invert import points_back
 from triptych.errors import CallFailed, InfrastructureError, ModelError, PictureError, Refused
@@ -293,7 +295,10 @@ async def _source(bench: Bench, image: str) -> signals.Before:
     return known
 
 
-def _only(answers: Answered[T], bill: Bill) -> T:
+def _only(answers: Answered[T], bill: Bill, kind: type[T]) -> T:
+    """The one answer. ModelError where it is none, or nothing of the kind that was asked for."""
+    if not isinstance(answers, Sequence):
+        raise ModelError("wrong_type", f"{type(answers).__name__} instead of a list of answers")
     if len(answers) != 1:
         raise ModelError("wrong_count", f"{len(answers)} answers to one request")
     answer = answers[0]
@@ -302,6 +307,8 @@ def _only(answers: Answered[T], bill: Bill) -> T:
         answer = answer.answer
     if isinstance(answer, CallFailed):
         raise answer
+    if not isinstance(answer, kind):
+        raise ModelError("wrong_type", f"{type(answer).__name__} instead of {kind.__name__}")
     return answer
 
 
@@ -321,7 +328,7 @@ def _edits(scene: str, draft: SceneDraft, wanted: int) -> tuple[Edit, ...]:
 
 async def _write(job: WriteJob, number: int, bench: Bench, bill: Bill) -> tuple[Fact, ...]:
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
-    draft = _only(await writer.write([replace(job.request, again=number - 1)]), bill)
+    draft = _only(await writer.write([replace(job.request, again=number - 1)]), bill, SceneDraft)
     prompt = storable(draft.prompt or "")
     if not prompt:
         raise ModelError("empty_prompt")
@@ -338,7 +345,7 @@ async def _describe(job: DescribeJob, bench: Bench, bill: Bill) -> tuple[Fact, .
     (picture,) = await _load(bench, job.image)
     wish = job.wish
     request = PhotographRequest(wish.seed, picture, wish.edits, wish.categories, wish.guide)
-    draft = _only(await writer.describe([request]), bill)
+    draft = _only(await writer.describe([request]), bill, SceneDraft)
     edits = _edits(job.scene_id, draft, wish.edits)
     if not edits:
         raise ModelError("no_edits")
@@ -350,12 +357,12 @@ async def _phrase(job: PhraseJob, number: int, spec: Spec, bench: Bench, bill: B
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
     if job.second is None:
         request = InvertRequest(job.prompt, job.first, job.category, number)
-        text = storable(_only(await writer.invert([request]), bill))
+        text = storable(_only(await writer.invert([request]), bill, str))
         word = points_back(text)
         if word is not None:
             raise ModelError("inverse_points_back", f"{word!r} in {text!r}")
     else:
-        text = storable(_only(await writer.join([JoinRequest(job.first, job.second, number)]), bill))
+        text = storable(_only(await writer.join([JoinRequest(job.first, job.second, number)]), bill, str))
         word = points_back(text)
         if word is not None and word not in f"{job.first} {job.second}".lower():
             raise ModelError("joined_points_back", f"{word!r} in {text!r}")
@@ -368,7 +375,7 @@ async def _paraphrase(
     job: ParaphraseJob, number: int, spec: Spec, bench: Bench, bill: Bill
 ) -> tuple[Fact, ...]:
     writer: Writer = _backend(bench, "writer")  # type: ignore[assignment]
-    texts = _only(await writer.paraphrase([ParaphraseRequest(job.instruction, number)]), bill)
+    texts = _only(await writer.paraphrase([ParaphraseRequest(job.instruction, number)]), bill, tuple)
     return paraphrases_of_answer(job, [storable(text) for text in texts], spec.id)
 
 
@@ -378,18 +385,28 @@ async def _compare(job: MeaningJob, spec: Spec, bench: Bench, bill: Bill) -> tup
     answers = await embedder.embed([EmbedRequest(text) for text in texts])
     if len(answers) != len(texts):
         raise ModelError("wrong_count", f"{len(answers)} answers to {len(texts)} requests")
-    vectors = [_only([answer], bill) for answer in answers]
+    vectors = [_only([answer], bill, np.ndarray) for answer in answers]
     return compared(job, vectors, spec.id, knows_meaning=embedder.knows_meaning)
 
 
 async def _paint(job: PaintJob, bench: Bench, bill: Bill) -> Picture:
     painter: Painter = _backend(bench, "painter")  # type: ignore[assignment]
-    return _only(await painter.paint([PaintRequest(job.prompt, job.seed, job.width, job.height)]), bill)
+    return _only(
+        await painter.paint([PaintRequest(job.prompt, job.seed, job.width, job.height)]), bill, Picture
+    )
 
 
 async def _edit(job: EditJob, source: Picture, bench: Bench, bill: Bill) -> Picture:
     editor: Editor = _backend(bench, "editor")  # type: ignore[assignment]
-    return _only(await editor.edit([EditRequest(source, job.instruction, job.seed)]), bill)
+    return _only(await editor.edit([EditRequest(source, job.instruction, job.seed)]), bill, Picture)
+
+
+def _size(picture: Picture) -> tuple[int, int]:
+    """Width and height; ModelError where a model gave no picture."""
+    try:
+        return picture.width, picture.height
+    except PictureError as error:
+        raise ModelError("unreadable_picture", str(error)) from None
 
 
 def _stored(picture: Picture, bench: Bench) -> tuple[str, Picture]:
@@ -406,9 +423,9 @@ def _stored(picture: Picture, bench: Bench) -> tuple[str, Picture]:
 
 
 def _store_source(job: PaintJob, spec: Spec, picture: Picture, bench: Bench) -> tuple[Fact, ...]:
-    if (picture.width, picture.height) != (job.width, job.height):
-        asked = f"{job.width}x{job.height}"
-        raise ModelError("wrong_size", f"asked for {asked}, got {picture.width}x{picture.height}")
+    size = _size(picture)
+    if size != (job.width, job.height):
+        raise ModelError("wrong_size", f"asked for {job.width}x{job.height}, got {size[0]}x{size[1]}")
     image, stored = _stored(picture, bench)
     return (
         Source(
@@ -428,10 +445,9 @@ def _store_source(job: PaintJob, spec: Spec, picture: Picture, bench: Bench) -> 
 def _store_attempt(
     job: EditJob, spec: Spec, source: signals.Before, picture: Picture, bench: Bench
 ) -> tuple[Fact, ...]:
-    wanted = source.picture.width, source.picture.height
-    if (picture.width, picture.height) != wanted:
-        asked = f"{wanted[0]}x{wanted[1]}"
-        raise ModelError("wrong_size", f"the source is {asked}, the edit {picture.width}x{picture.height}")
+    wanted, size = (source.picture.width, source.picture.height), _size(picture)
+    if size != wanted:
+        raise ModelError("wrong_size", f"the source is {wanted[0]}x{wanted[1]}, the edit {size[0]}x{size[1]}")
     image, stored = _stored(picture, bench)
     pair = Pair(pair_id(job.source_image, job.instruction, image), job.source_image, job.instruction, image)
     attempt = Attempt(
@@ -472,13 +488,17 @@ async def _judge(job: JudgeJob, spec: Spec, bench: Bench, bill: Bill) -> tuple[F
         subject = PairSubject(source.picture, job.text, edited)
     numbers = range(job.first, job.first + job.repeats)
     given = await judge.judge([JudgeRequest(subject, questions, number) for number in numbers])
+    if not isinstance(given, Sequence):
+        raise ModelError("wrong_type", f"{type(given).__name__} instead of a list of answers")
     if len(given) != job.repeats:
         raise ModelError("wrong_count", f"{len(given)} answers to {job.repeats} requests")
     facts: list[Fact] = []
     for number, answered in zip(numbers, given, strict=True):
-        answers = _only([answered], bill)
+        answers = _only([answered], bill, tuple)
         if len(answers) != len(questions):
             raise ModelError("wrong_count", f"{len(answers)} answers to {len(questions)} questions")
+        if not all(isinstance(answer, Scored | Unscored) for answer in answers):
+            raise ModelError("wrong_type", f"{answers!r} instead of scores")
         facts += (
             _verdict(job, number, question, answer, spec)
             for question, answer in zip(questions, answers, strict=True)

@@ -1,0 +1,1 @@
+"""Faults put into runs on purpose, and what must be left of each run: everything but the calls in flight."""
