@@ -28,6 +28,7 @@ from triptych.ledger.queries import canary_facts, costs, spent
 from triptych.ledger.run import RunFolder
 from triptych.ledger.store import Ledger
 from triptych.ledger.verify import lost_images
+from triptych.mining.distinct import DistinctScenes
 from triptych.mining.events import Event, Observer
 from triptych.mining.opening import load_slots, scene_reader
 from triptych.mining.schedule import Spending, count_owed
@@ -199,7 +200,9 @@ async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], obje
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  (a coroutine that runs has one)
     async with _collecting_seldom(), GroupCommitter(run.ledger) as committer:
-        engine = LocalEngine(run.plan, run.configs, run.images, recipe.image_format, committer)
+        engine = LocalEngine(
+            run.plan, run.configs, run.images, recipe.image_format, committer, scenes=_scenes_of(run)
+        )
         async with engine:
             known = scene_reader(run.plan, run.ledger)
             canaries = canary_facts(run.ledger, run.plan.spec_id("validator"))
@@ -234,3 +237,10 @@ async def _collecting_seldom() -> AsyncIterator[None]:
 
 def _ignore(_: Event) -> None:
     return None
+
+
+def _scenes_of(run: Run) -> DistinctScenes | None:
+    """What the run's scenes say, for a writer not to say it again; None where none is to be written."""
+    if all(slot.state is not None or slot.spent is not None for slot in run.slots):
+        return None
+    return DistinctScenes(slot.state.scene.prompt or "" for slot in run.slots if slot.state is not None)

@@ -203,7 +203,8 @@ class Server:
         return self._endpoints
 
     def _told(self, error: APIStatusError) -> CallFailed:
-        status, said = error.status_code, self.shown(error.message)
+        body = error.body if isinstance(error.body, dict) else {}
+        status, said = error.status_code, self.shown(body.get("message") or error.message)
         code = str(error.code or error.type or "")
         where = self._settings.key_env or "settings.key_env"
         if status in (401, 403) and code not in _POLICY_CODES:

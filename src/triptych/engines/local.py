@@ -24,6 +24,7 @@ from triptych.errors import InfrastructureError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.ledger.writer import GroupCommitter
 from triptych.mining.asking import NotBegun
+from triptych.mining.distinct import DistinctScenes
 from triptych.mining.jobs import Job
 from triptych.mining.perform import Bench, CrunchThreads, Done, failed_call, perform
 from triptych.mining.recent import Recent
@@ -47,6 +48,7 @@ class LocalEngine:
         image_format: ImageFormat,
         committer: GroupCommitter,
         processes: int | None = None,
+        scenes: DistinctScenes | None = None,
     ) -> None:
         self._plan = plan
         self._configs = configs
@@ -56,7 +58,7 @@ class LocalEngine:
         self._roles = roles = LoadedRoles(configs)
         roles.check_ready()
         self._crunch = CrunchThreads(usable_cores())
-        self._bench = Bench(roles, images, image_format, self._crunch, Recent(_RECENT_BYTES))
+        self._bench = Bench(roles, images, image_format, self._crunch, Recent(_RECENT_BYTES), scenes)
         self._on_loop = {role for role in configs if _placement(roles.backend(role)) == "io"}
         computing = [config for role, config in configs.items() if role not in self._on_loop]
         self._processes = processes or max([config.workers or 0 for config in computing] + [usable_cores()])

@@ -17,6 +17,7 @@ import numpy as np
 from triptych.bootstrap.invert import points_back
 from triptych.errors import CallFailed, InfrastructureError, ModelError, PictureError, Refused
 from triptych.ledger.images import ImageStore
+from triptych.mining.distinct import DistinctScenes
 from triptych.mining.jobs import (
     CHECKS_SPEC,
     QUESTIONS,
@@ -128,6 +129,7 @@ class Bench:
     image_format: ImageFormat
     crunch: Callable[[Callable[[], T]], Awaitable[T]]
     recent: Recent[bytes] = field(default_factory=lambda: Recent(0))  # encoded images, by their hash
+    scenes: DistinctScenes | None = None  # of the whole run, where one process sees them all
     # Sources being edited: one is decoded, and its own part of the checks done, once for its attempts.
     sources: Recent[signals.Before] = field(default_factory=lambda: Recent(SOURCE_BYTES))
 
@@ -332,10 +334,15 @@ async def _write(job: WriteJob, number: int, bench: Bench, bill: Bill) -> tuple[
     prompt = storable(draft.prompt or "")
     if not prompt:
         raise ModelError("empty_prompt")
+    twin = bench.scenes.near(prompt) if bench.scenes else None
+    if twin is not None:
+        raise ModelError("near_duplicate_scene", f"{prompt!r} is nearly {twin!r}")
     scene = Scene(scene_id("written", prompt), "written", prompt, draft.style)
     edits = _edits(scene.id, draft, job.request.edits)
     if not edits:
         raise ModelError("no_edits")
+    if bench.scenes:
+        bench.scenes.add(prompt)
     ids = [edit.id for edit in edits]
     return (scene, *edits, Brief(job.id, job.ordinal, job.asked, scene.id, ids))
 
