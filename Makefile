@@ -56,6 +56,7 @@ faults: dev
 
 bench: dev
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/overhead.py
 
 # Rewrites docs/agreement.md from ImagenHub's ratings.
 RATINGS ?= ../shared/data/ratings/imagenhub.jsonl
