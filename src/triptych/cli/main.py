@@ -21,6 +21,7 @@ from triptych.cli.arguments.merge import add_merge
 from triptych.cli.arguments.mine import add_mine
 from triptych.cli.arguments.review import add_review
 from triptych.cli.arguments.status import add_status, add_verify
+from triptych.cli.arguments.train import add_train
 from triptych.cli.arguments.validator import add_validator
 from triptych.errors import UserError, WorkFailed
 
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         add_import,
         add_audit,
         add_validator,
+        add_train,
         add_bench,
         add_doctor,
     ):

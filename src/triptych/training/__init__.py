@@ -1,0 +1,1 @@
+"""Tuning models on what runs and people made."""
