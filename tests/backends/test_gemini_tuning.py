@@ -86,11 +86,11 @@ def test_rows_are_what_vertex_reads(tmp_path: Path) -> None:
 def test_the_job_reaches_the_server_as_the_real_client_sends_it(
     vertex: tuple[str, list[tuple[str, dict[str, Any]]]],
 ) -> None:
-    from google.auth.credentials import AnonymousCredentials
+    from google.oauth2.credentials import Credentials
 
     url, asked = vertex
     job = Job("gemini-2.5-flash", "p", "l", epochs=2, url=url)
-    assert submit(job, "gs://bucket/judge/", "my-judge", AnonymousCredentials()).endswith("tuningJobs/7")
+    assert submit(job, "gs://bucket/judge/", "my-judge", Credentials("a token")).endswith("tuningJobs/7")
     ((path, body),) = asked
     assert path.endswith("/projects/p/locations/l/tuningJobs")
     assert body["baseModel"] == "gemini-2.5-flash"
@@ -99,4 +99,4 @@ def test_the_job_reaches_the_server_as_the_real_client_sends_it(
     assert int(spec["hyperParameters"]["epochCount"]) == 2
     assert body["tunedModelDisplayName"] == "my-judge"
     with pytest.raises(WorkFailed, match=r"gemini-none was not taken.*no such model"):
-        submit(Job("gemini-none", "p", "l", url=url), "gs://b/c", "x", AnonymousCredentials())
+        submit(Job("gemini-none", "p", "l", url=url), "gs://b/c", "x", Credentials("a token"))
