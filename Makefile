@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := $(CURDIR)/requirements/constraints.txt
 
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
 
-.PHONY: mine dev test test-slow faults lint types layers unit bench agreement figures lock clean clean-runs clean-runs
+.PHONY: mine dev test test-slow faults lint types layers unit bench agreement figures lock clean clean-runs clean-runs contract
 
 mine: $(VENV)/core.stamp
 	$(BIN)/triptych mine recipes/quickstart.yaml
@@ -53,6 +53,10 @@ FAULTS ?= 25
 
 faults: dev
 	TRIPTYCH_FAULTS=$(FAULTS) $(BIN)/python -m pytest -q -s tests/faults
+
+# Chat back ends against a server that none of us wrote; SERVER=… MODEL=… for one that is up (tests/README.md).
+contract: dev
+	SERVER="$(SERVER)" MODEL="$(MODEL)" sh scripts/contract.sh
 
 bench: dev
 	$(BIN)/python benchmarks/loop.py

@@ -34,7 +34,9 @@ from triptych.records import Json, Spec
 _PACKAGES: Final = (
     "blake3",
     "diffusers",
+    "google-genai",
     "numpy",
+    "openai",
     "opencv-python-headless",
     "orjson",
     "pillow",
