@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from triptych.datasets.dataset import DataSet, ExportReport, Origin, in_order
+from triptych.datasets.files import SAMPLED
 from triptych.datasets.images import Images, MarkedImages, SeveralStores
 from triptych.datasets.layout import Layout
 from triptych.datasets.layouts import FORMATS
@@ -209,4 +210,7 @@ def _tell(data: DataSet, report: ExportReport, *, json: bool) -> None:
         print(f"{what}: {result}")
     size = f"{report.images:,} pictures, {report.bytes / 1e6:,.1f} MB"
     print(f"{report.triplets:,} triplets ({size}) in {report.folder}; data set {report.dataset_hash}")
-    print(f"read back: all {report.triplets:,}; ids, instructions and picture bytes are those of the ledger")
+    print(
+        f"read back: all {report.triplets:,}; ids and instructions are the ledger's, and pictures hash to their"
+        f" names (files of their own: as they were written, and every {SAMPLED}th read again)"
+    )

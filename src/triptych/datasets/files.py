@@ -1,4 +1,9 @@
-"""The files of one export while they are written."""
+"""The files of one export while they are written.
+
+A picture is checked while its bytes are at hand: what was read hashes to its name, and all of it was written.
+The check at the end follows the names that a reader would; it reads every `SAMPLED`-th picture file whole,
+and any that size or time say was touched, and trusts the others to what was seen of them.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +16,15 @@ from threading import local
 from typing import TypeVar
 
 from triptych.datasets.images import Images, pieces
-from triptych.errors import MissingImage
+from triptych.datasets.marking import is_image
+from triptych.errors import MissingImage, WorkFailed
+from triptych.records import hash_bytes
 
 _Item = TypeVar("_Item")
 _Loaded = TypeVar("_Loaded")
 _THREADS = min(4, os.cpu_count() or 1)  # reading, hashing and writing leave Python's lock alone
 _AHEAD = 16
+SAMPLED = 16
 _BATCH = 16
 
 
@@ -29,12 +37,13 @@ class Files:
         self.written: set[Path] = set()
         self.images: set[str] = set()
         self.image_bytes = 0
+        self.seen: dict[Path, tuple[str, int, int]] = {}  # file → image, size, time of change when written
         self._folders: set[Path] = set()
 
     def below(self, folder: str) -> Files:
         """The same export, from a folder inside it."""
         inner = Files(self.part / folder, self.home / folder)
-        inner.written, inner.images = self.written, self.images
+        inner.written, inner.images, inner.seen = self.written, self.images, self.seen
         return inner
 
     def new(self, name: str) -> Path:
@@ -57,10 +66,7 @@ class Files:
         self.image_bytes += size
 
     def copy_images(self, copies: Mapping[str, Sequence[str]], images: Images) -> None:
-        """Write every image under all its names. What an interrupted export left there is made use of.
-
-        That the originals are whole is left to the check of what was written, which knows their hashes.
-        """
+        """Write every image under all its names. What an interrupted export left there is made use of."""
         for name in (name for names in copies.values() for name in names):
             self.new(name)
 
@@ -68,9 +74,15 @@ class Files:
             size = 0
             buffer = own_buffer()
             for image, names in batch:
-                published = pieces(images, image, buffer.read(images.path(image)))
+                original = buffer.read(images.path(image))
+                whole = hash_bytes(original) == image
+                # Another run's copy may be whole where this one isn't; if none is, `get` says so.
+                published = pieces(images, image, original) if whole else [memoryview(images.get(image))]
+                whole = whole or is_image(published[0], image)
                 for name in names:
-                    _write_unless_there(self.part / name, published)
+                    found = _write_unless_there(self.part / name, published)
+                    if whole:
+                        self.seen[self.part / name] = (image, *found)
                 size += sum(map(len, published)) * len(names)
             return size
 
@@ -78,6 +90,14 @@ class Files:
         batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
         self.image_bytes += sum(loaded_ahead(batches, copy))
         self.images.update(copies)
+
+    def holds(self, path: Path, image: str) -> bool:
+        """Whether this file was written as the image, and has size and time of change as then."""
+        try:
+            found = path.stat()
+        except OSError:
+            return False
+        return self.seen.get(path) == (image, found.st_size, found.st_mtime_ns)
 
 
 def loaded_ahead(
@@ -126,18 +146,24 @@ class Buffer:
             raise MissingImage(path.stem, f"{path} has gone: `triptych mine` makes it again") from None
 
 
-def _write_unless_there(path: Path, published: Sequence[memoryview]) -> None:
+def _write_unless_there(path: Path, published: Sequence[memoryview]) -> tuple[int, int]:
+    """Write the pieces to a file; its size and time of change. WorkFailed where not all of it could be."""
+    size = sum(map(len, published))
     try:
         file = path.open("xb", buffering=0)
     except FileExistsError:
         if path.read_bytes() == b"".join(published):
-            return
+            return size, path.stat().st_mtime_ns
         file = path.open("wb", buffering=0)
     with file:
-        if os.writev(file.fileno(), published) < sum(map(len, published)):  # a full disk, or a signal
+        if os.writev(file.fileno(), published) < size:  # a full disk, or a signal
             file.seek(0)
             file.truncate()
             for piece in published:
                 written = 0
                 while written < len(piece):
                     written += file.write(piece[written:])
+        found = os.fstat(file.fileno())
+    if found.st_size != size:
+        raise WorkFailed(f"{path} couldn't be written to its end: free some space and run again")
+    return size, found.st_mtime_ns
