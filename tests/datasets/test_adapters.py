@@ -62,7 +62,7 @@ def test_a_chain_and_two_edits_of_one_source_give_several_pairs(tmp_path: Path) 
     assert left.edited != right.edited
 
 
-@pytest.mark.parametrize("layout", FORMATS)
+@pytest.mark.parametrize("layout", [name for name in FORMATS if name not in ("lance", "multiturn")])
 def test_every_export_of_ours_is_read_again(layout: str, tmp_path: Path) -> None:
     images = ImageStore(tmp_path / "images")
     made = triplets(4, images)

@@ -211,6 +211,6 @@ def _tell(data: DataSet, report: ExportReport, *, json: bool) -> None:
     size = f"{report.images:,} pictures, {report.bytes / 1e6:,.1f} MB"
     print(f"{report.triplets:,} triplets ({size}) in {report.folder}; data set {report.dataset_hash}")
     print(
-        f"read back: all {report.triplets:,}; ids and instructions are the ledger's, and pictures hash to their"
-        f" names (files of their own: as they were written, and every {SAMPLED}th read again)"
+        f"read back: all {report.triplets:,}; ids and instructions are the ledger's, and pictures hash to"
+        f" their names (files of their own: as they were written, and every {SAMPLED}th read again)"
     )

@@ -10,6 +10,7 @@ from itertools import count, islice
 from pathlib import Path
 
 from triptych.datasets.card import write_card
+from triptych.datasets.croissant import Table, croissant
 from triptych.datasets.dataset import DataSet, ExportReport, hash_of, in_order
 from triptych.datasets.files import SAMPLED, Buffer, Files, loaded_ahead, own_buffer
 from triptych.datasets.images import Images
@@ -68,6 +69,8 @@ class Layout:
     rows: Callable[[DataSet], Sequence[Row]] = triplet_rows
     scores: Callable[[DataSet, Files], None] = write_scores
     configs: Callable[[Sequence[str]], list[dict[str, object]]] | None = None  # of splits, for the Hub
+    table: Table | None = None  # what Croissant metadata tells of
+    nothing: str = "choose a lower threshold, or mine more"  # the mend where no row is left
     needs: Callable[[], object] | None = None  # UserError where an extra isn't installed
 
     def __call__(self, data: DataSet, folder: Path, images: Images) -> ExportReport:
@@ -81,7 +84,7 @@ class Layout:
         data = replace(data, triplets=in_order(data.triplets))
         rows = self.rows(data)
         if not rows:
-            raise UserError(f"nothing to export as {self.name}: choose a lower threshold, or mine more")
+            raise UserError(f"nothing to export as {self.name}: {self.nothing}")
         with appearing_whole(folder) as part:
             files = Files(part, folder.absolute())
             size = 0
@@ -94,6 +97,9 @@ class Layout:
             self.scores(data, files)
             files.write("export.json", manifest(data, self.name, report))
             write_card(data, report, self._loading(data), self._configs(data), files, images)
+            if self.table is not None:
+                names = [split.name for split in _splits_of(data)]
+                files.write("croissant.json", croissant(data, report, self.table, names))
             keep_only(part, files.written)
             for split in _splits_of(data):
                 inside = files.below(split.name) if split.name else files

@@ -10,6 +10,8 @@ from triptych.datasets.layouts.diffsynth import DIFFSYNTH
 from triptych.datasets.layouts.diffusion_dpo import DIFFUSION_DPO
 from triptych.datasets.layouts.hf import HF
 from triptych.datasets.layouts.instruct_pix2pix import INSTRUCT_PIX2PIX
+from triptych.datasets.layouts.lance import LANCE
+from triptych.datasets.layouts.multiturn import MULTITURN
 from triptych.datasets.layouts.musubi import MUSUBI
 from triptych.datasets.layouts.nhr import NHR
 from triptych.datasets.layouts.omnigen2 import OMNIGEN2
@@ -26,11 +28,13 @@ _ALL = (
     PREFERENCE,
     DIFFUSION_DPO,
     WEBDATASET,
+    LANCE,
     AI_TOOLKIT,
     MUSUBI,
     SIMPLETUNER,
     OMNIGEN2,
     STEP1X,
     INSTRUCT_PIX2PIX,
+    MULTITURN,
 )
 FORMATS: Mapping[str, Layout] = MappingProxyType({layout.name: layout for layout in _ALL})

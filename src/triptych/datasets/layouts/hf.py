@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from triptych.datasets.croissant import Table
 from triptych.datasets.dataset import DataSet
 from triptych.datasets.files import Files, loaded_ahead
 from triptych.datasets.images import Images, read_published
@@ -105,5 +106,6 @@ decode the whole split to memory: export with `--limit`).""",
     read=_read,
     scores=_write_scores,
     configs=_configs,
+    table=Table("data-*.parquet", "application/x-parquet", _COLUMNS),
     needs=need_pyarrow,
 )

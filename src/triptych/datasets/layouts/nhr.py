@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
+from triptych.datasets.croissant import Table
 from triptych.datasets.dataset import DataSet
 from triptych.datasets.files import Files
 from triptych.datasets.images import Images
@@ -22,6 +23,19 @@ from triptych.datasets.rows import described, json_lines
 from triptych.datasets.shared_images import copy_shared
 from triptych.mining.select import Triplet
 from triptych.records import Json
+
+_COLUMNS = {
+    "sample_id": "string",
+    "source_file_name": "string",
+    "edited_file_name": "string",
+    "edit_instruction": "string",
+    "augmented_instructions": "strings",
+    "category": "string",
+    "style": "string",
+    "kind": "string",
+    "img_width": "int",
+    "img_height": "int",
+}
 
 
 def _write(data: DataSet, files: Files, images: Images) -> None:
@@ -64,4 +78,5 @@ data[0]["source_image"], data[0]["edit_instruction"], data[0]["edited_image"]
 ```""",
     write=_write,
     read=_read,
+    table=Table("metadata.jsonl", "application/jsonlines", _COLUMNS),
 )
