@@ -71,7 +71,7 @@ def _read(files: Files) -> Iterator[Found]:
 MULTITURN = Layout(
     name="multiturn",
     summary="Multi-turn editing: chains as lists of turns (`input_images`, `output_images`, `prompt`)",
-    loading="Each line of `{home}/metadata.jsonl` is a chain: `data` has its turns in order, each starting from"
+    loading="Each line of `{home}/metadata.jsonl` is a chain: `data` has its turns in order, each from"
     " the picture that the one before gave.",
     write=_write,
     read=_read,
