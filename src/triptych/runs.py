@@ -17,14 +17,14 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from triptych.errors import RunError, WorkFailed
 from triptych.ledger.images import ImageStore
-from triptych.ledger.queries import canary_facts, costs, spent
+from triptych.ledger.queries import canary_facts, costs, ratings, spent
 from triptych.ledger.run import RunFolder
 from triptych.ledger.store import Ledger
 from triptych.ledger.verify import lost_images
@@ -38,6 +38,7 @@ from triptych.mining.state import Plan
 from triptych.recipe import Recipe, dump_recipe, parse_recipe
 from triptych.records import RoleName
 from triptych.roles import RoleConfig
+from triptych.validator.people import people_say
 from triptych.wiring import plan_of, role_configs
 
 if TYPE_CHECKING:  # who only looks at a run loads no engine
@@ -111,13 +112,18 @@ class Mined:
 
 
 @contextmanager
-def open_run(path: Path, overrides: Iterable[str] = ()) -> Iterator[Run]:
-    """Open a run to look at, under its own recipe changed by `overrides` (`key=value`)."""
+def open_run(path: Path, overrides: Iterable[str] = (), *, people: bool = False) -> Iterator[Run]:
+    """Open a run to look at, under its own recipe changed by `overrides` (`key=value`).
+
+    `people`: their ratings overrule the gates.
+    """
     folder = RunFolder.existing(path)
     recipe = recipe_of(folder, overrides)
     configs = role_configs(recipe, folder.path)
     plan = plan_of(recipe, configs)
     with folder.open_ledger(read_only=True) as ledger:
+        if people:
+            plan = replace(plan, people=people_say(ratings(ledger)))
         yield Run(folder, plan, configs, ledger, load_slots(plan, ledger))
 
 

@@ -51,6 +51,7 @@ def export(
     mark: bool = True,
     licence: str | None = None,
     acknowledged: bool = False,
+    people: bool = False,
     precision: float | None = None,
     json: bool = False,
 ) -> int:
@@ -61,9 +62,9 @@ def export(
     chosen = _layout(layout)
     refuse_unless_free(to)
     with ExitStack() as stack:
-        runs = [stack.enter_context(open_run(path, overrides)) for path in paths]
+        runs = [stack.enter_context(open_run(path, overrides, people=people)) for path in paths]
         images: Images = SeveralStores([run.images for run in runs])
-        data = _gathered(runs, paths)
+        data = _gathered(runs, paths, people=people)
         _check_licences(data, acknowledged=acknowledged)
         data = replace(_narrowed(data, narrowing, images), licence=licence)
         data = _spot_checked(data, runs, precision)
@@ -103,7 +104,7 @@ def _layout(name: str) -> Layout:
     return layout
 
 
-def _gathered(runs: Sequence[Run], paths: Sequence[Path]) -> DataSet:
+def _gathered(runs: Sequence[Run], paths: Sequence[Path], *, people: bool) -> DataSet:
     """The triplets of all runs; one that several runs have comes from the first of them."""
     triplets: dict[str, Triplet] = {}
     origins: list[Origin] = []
@@ -120,6 +121,10 @@ def _gathered(runs: Sequence[Run], paths: Sequence[Path]) -> DataSet:
     notes: dict[str, str] = {}
     if len(runs) > 1:
         notes["runs merged"] = f"{len(runs)}; {repeated:,} triplets were in more than one: the first has them"
+    said = {pair: one for run in runs for pair, one in run.plan.people.items()}
+    if people:
+        good = sum(one.good for one in said.values())
+        notes["people's ratings overrule the judges"] = f"{good:,} pairs taken, {len(said) - good:,} left out"
     if names := _data_sets(runs):
         notes["with imported pairs of"] = names
     return DataSet(

@@ -128,6 +128,9 @@ def kept_after_backward(plan: Plan, inverse: DerivedState | None) -> Decision:
     """Whether a selected triplet stays, given its inverse (None where the recipe wants none)."""
     if inverse is None or inverse.spent is not None:
         return Accepted()
+    said = plan.people.get(inverse.attempts[0].pair_id)
+    if said is not None and said.good:
+        return Accepted()
     if not inverse.settled(plan):
         return Undecided("backward")
     specs = plan.spec_id("soft_filter"), plan.spec_id("validator")

@@ -37,10 +37,12 @@ from triptych.records import (
     source_id,
 )
 from triptych.validator.guarantee import DERIVED
+from triptych.validator.people import PeopleSay
 from triptych.validator.rule import (
     Accepted,
     Decision,
     PairFacts,
+    Rejected,
     Rule,
     Scores,
     Undecided,
@@ -70,6 +72,7 @@ class Plan:
     recipe: Recipe
     specs: Mapping[RoleName, Spec]
     scorer: PairScorer | None = None  # of the rule's calibration
+    people: Mapping[str, PeopleSay] = field(default_factory=dict)  # pair id → what overrules the gates
 
     def spec_id(self, role: RoleName) -> str:
         """Content id of a role's spec."""
@@ -116,9 +119,21 @@ class PairState:
         scorer, rule = plan.scorer, self.rule(plan)
         calibrated = None if scorer is None else lambda: scorer.read(self.known(), rule.accept)
         decision = pair_decision(self.verdicts, self.signals, *specs, rule, calibrated)
+        said = plan.people.get(self.pair.id)
+        if said is not None:
+            decision = self._overruled(said, decision, specs[1])
         if not isinstance(decision, Undecided):
             self.decided = decision
         return decision
+
+    def _overruled(self, said: PeopleSay, decision: Decision, validator: str) -> Decision:
+        """What people say, in place of the gates, if they or the validator gave scores to rank it by."""
+        if not said.good:
+            return Rejected("validator", "people")
+        given = [self.verdicts.get((validator, question)) for question in ("adherence", "aesthetics")]
+        values = [verdict.value for verdict in given if verdict is not None and verdict.value is not None]
+        scores = said.scores or (Scores(*(round(value, 4) for value in values)) if len(values) == 2 else None)
+        return decision if scores is None else Accepted(scores)
 
     def rule(self, plan: Plan) -> Rule:
         """What decides about the pair."""

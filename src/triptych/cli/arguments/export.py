@@ -31,6 +31,7 @@ def add_export(commands: Commands) -> None:
             mark=parsed.mark,
             licence=parsed.licence,
             acknowledged=parsed.acknowledge_licence,
+            people=parsed.ratings == "override",
             precision=parsed.require_precision,
             json=parsed.json,
         )
@@ -52,6 +53,7 @@ def add_export(commands: Commands) -> None:
     add("--split-seed", type=int, default=0, metavar="N", help="another seed, another split (default: 0)")
     wanted = "refuse where a spot check (`review --audit`) bounds the precision lower, e.g. 0.9"
     add("--require-precision", type=_share, metavar="P", help=wanted)
+    add("--ratings", choices=["override"], help="people's ratings overrule the judges (docs/exports.md)")
     add("--no-mark", dest="mark", action="store_false", help="leave the pictures' bytes without an XMP mark")
     add("--licence", metavar="ID", help="the licence that you publish under, e.g. cc-by-4.0, for the card")
     add("--acknowledge-licence", action="store_true", help="export what may not train a competing model")
