@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.datasets.made import data_set_of, inverse_of, triplet, triplets, worse
+from triptych.datasets.adapters.opening import open_dataset
+from triptych.datasets.adapters.sample import Sample
 from triptych.datasets.dataset import DataSet, thresholds
 from triptych.datasets.images import MarkedImages
 from triptych.datasets.layouts import FORMATS
@@ -23,6 +25,7 @@ from triptych.datasets.marking import is_image
 from triptych.errors import MissingImage, UserError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.mining.select import Triplet
+from triptych.records import pair_id
 from triptych.validator.rule import Rule, Scores
 
 Rows = list[tuple[str, bytes, bytes]]  # instruction, source, edited
@@ -205,7 +208,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_format_has_a_reader_here() -> None:
-    assert set(READERS) | set(PREFERENCES) == set(FORMATS)
+    assert {*READERS, *PREFERENCES, *CHAINS} == set(FORMATS)
 
 
 @pytest.mark.parametrize("name", TRIPLETS)
@@ -313,6 +316,28 @@ def test_marked_pictures_are_still_those_of_the_ledger(name: str, tmp_path: Path
         is_photograph = names.get(source_there) == photograph
         assert (source == source_there) == is_photograph
         assert is_photograph or is_image(source, names.get(source_there, "")) or source_there not in names
+
+
+def test_chains_are_turns_that_start_where_the_last_one_ended(tmp_path: Path, images: ImageStore) -> None:
+    first, second = triplets(2, images)
+    made_of = (*first.edits, *second.edits), (first.attempt, second.attempt)
+    sides = first.edited_image, second.instruction, second.edited_image
+    id_ = pair_id(*sides)
+    chain = Triplet(id_, "chain", first.scene, first.source, *made_of, *sides, second.scores)
+    FORMATS["multiturn"](data_set_of([first, chain]), tmp_path / "out", images)
+    row = orjson.loads((tmp_path / "out" / "metadata.jsonl").read_bytes())
+    turns = row["data"]
+    assert [turn["prompt"] for turn in turns] == [first.instruction, second.instruction]
+    assert turns[0]["output_images"] == turns[1]["input_images"]
+    names = (*turns[0]["input_images"], *turns[0]["output_images"], *turns[1]["output_images"])
+    there = [(tmp_path / "out" / name).read_bytes() for name in names]
+    pictures = first.source_image, first.edited_image, second.edited_image
+    assert there == [images.get(image) for image in pictures]
+    pairs = [one for one in open_dataset(tmp_path / "out").samples() if isinstance(one, Sample)]
+    assert [one.instruction for one in pairs] == [first.instruction, second.instruction]
+    with pytest.raises(UserError, match=r"holds no chain; mine with --set multiply\.chains_per_source"):
+        FORMATS["multiturn"](data_set_of([first]), tmp_path / "none", images)
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("name", ["preference", "diffusion-dpo"])

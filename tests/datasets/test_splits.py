@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -13,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.datasets.made import inverse_of, triplet, triplets
+from triptych.cli.export import lexical_vectors
 from triptych.datasets.narrowing import best_of_each_source, matching, without_benchmark
 from triptych.datasets.perceptual import NEAR, neighbours, perceptual_hash
 from triptych.datasets.splits import parse_splits, split_by_cluster
@@ -21,6 +26,8 @@ from triptych.errors import UserError
 from triptych.ledger.images import ImageStore
 from triptych.mining.select import Triplet
 from triptych.pixels.picture import Picture, Pixels
+from triptych.records import Attempt, Edit, Scene, Source, edit_id, pair_id, scene_id
+from triptych.validator.rule import Scores
 
 SHARES = {"train": 0.8, "test": 0.2}
 
@@ -142,11 +149,70 @@ def test_pictures_of_a_benchmark_are_left_out(tmp_path: Path, images: ImageStore
     (folder / "a.png").write_bytes(Picture.from_pixels(small.astype(np.uint8)).encoded("png"))
     (folder / "b.jpg").write_bytes(encoded(landscape(99)))
     (folder / "broken.jpg").write_bytes(b"no picture")
-    found = without_benchmark(made, tmp_path / "benchmark", images)
+    found = without_benchmark(made, tmp_path / "benchmark", images, no_texts)
     assert {one.scene.prompt for one in found.triplets} == {f"scene {n}" for n in (0, 1, 3, 4)}
     assert (found.removed, found.benchmark_images, found.unreadable) == (3, 2, 1)
-    with pytest.raises(UserError, match="no readable picture"):
-        without_benchmark(made, tmp_path / "nothing", images)
+    with pytest.raises(UserError, match="no readable picture or instruction"):
+        without_benchmark(made, tmp_path / "nothing", images, no_texts)
+
+
+def no_texts(_: Sequence[str]) -> np.ndarray:
+    raise AssertionError("there is no text to compare")
+
+
+def test_instructions_of_a_benchmark_are_left_out(tmp_path: Path, images: ImageStore) -> None:
+    made = [triplet(n, images, instruction=f"Add duck number {'abcdef'[n] * 9} here") for n in range(6)]
+    folder = tmp_path / "benchmark"
+    folder.mkdir()
+    (folder / "prompts.txt").write_text(made[0].instruction.upper() + "\n\nsomething else\n")
+    rows = [
+        {"data": [{"prompt": made[1].instruction}]},
+        {"instruction": None},
+        {"edit": made[2].instruction + "!"},
+    ]
+    (folder / "turns.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = without_benchmark(made, folder, images, lexical_vectors)
+    assert [one.instruction for one in found.triplets] == [one.instruction for one in made[3:]]
+    assert (found.removed, found.removed_by_text, found.benchmark_texts) == (0, 3, 4)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7), st.integers(0, 5)), min_size=2, max_size=24),
+    st.integers(0, 99),
+)
+@settings(max_examples=40)
+def test_no_scene_no_image_and_no_neighbour_crosses_a_split(
+    drawn: list[tuple[int, int, int]], seed: int
+) -> None:
+    """Triplets that share sources, edits and scenes at random; pictures 0 and 1, 2 and 3 … are neighbours."""
+    with TemporaryDirectory() as folder:
+        store = ImageStore(Path(folder))
+        views = [landscape(number // 2) for number in range(8)]
+        names = [store.put(encoded(view)) for view in views[::2]]
+        names += [store.put(Picture.from_pixels(view).encoded("png")) for view in views[::2]]
+        made = [_linked(place, names, *one) for place, one in enumerate(drawn)]
+        try:
+            splits, _ = split_by_cluster(made, {"train": 0.5, "test": 0.5}, seed, store)
+        except UserError:  # all of it is one cluster
+            return
+        near = {frozenset(pair) for pair in zip(names[:4], names[4:], strict=True)}
+        for one, other in combinations(made, 2):
+            ours, theirs = ({x.source_image, x.edited_image} for x in (one, other))
+            linked = one.scene.id == other.scene.id or ours & theirs
+            alike = any(frozenset((a, b)) in near for a in ours for b in theirs)
+            if linked or alike:
+                assert splits[one.id] == splits[other.id]
+
+
+def _linked(place: int, names: Sequence[str], source: int, edited: int, scene_number: int) -> Triplet:
+    said = f"Edit {place}"
+    scene_ = Scene(scene_id("written", f"scene {scene_number}"), "written", f"scene {scene_number}", None)
+    edit = Edit(edit_id(scene_.id, said), scene_.id, 0, said, "add")
+    made = Source(f"{source:032}", 0, scene_.id, "painter", 0, 48, 32, names[source], "0" * 32)
+    pair = pair_id(names[source], said, names[edited])
+    attempt = Attempt(f"{place:032}", 0, made.id, edit.id, "editor", 0, names[edited], "0" * 32, pair)
+    sides = names[source], said, names[edited]
+    return Triplet(pair, "forward", scene_, made, (edit,), (attempt,), *sides, Scores(4.8, 4.8))
 
 
 def test_a_cap_keeps_the_best_of_each_source(images: ImageStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 
 from triptych.datasets.dataset import DataSet, ExportReport, Origin, in_order
@@ -21,12 +24,15 @@ from triptych.datasets.narrowing import best_of_each_source, matching, without_b
 from triptych.datasets.splits import parse_splits, split_by_cluster
 from triptych.datasets.staging import refuse_unless_free
 from triptych.datasets.where import parse_condition, values_of
-from triptych.errors import UserError
+from triptych.engines.loading import load_backend
+from triptych.errors import CallFailed, UserError
 from triptych.ledger.queries import findings, terms
 from triptych.mining.jobs import PairsBrought
 from triptych.mining.select import Triplet
+from triptych.roles import Embedder, EmbedRequest, Metered, RoleConfig
 from triptych.runs import Run, open_run
 from triptych.validator.spot_check import sample_order, spot_check, stratum
+from triptych.wiring import SHIPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +181,21 @@ def _narrowed(data: DataSet, narrowing: Narrowing, images: Images) -> DataSet:
             raise UserError(f"--where {text} leaves nothing; there is {values_of(triplets)}")
         triplets = kept
     if narrowing.decontaminate is not None:
-        found = without_benchmark(triplets, narrowing.decontaminate, images)
+        found = without_benchmark(triplets, narrowing.decontaminate, images, lexical_vectors)
+        benchmark = narrowing.decontaminate.resolve().name
         unreadable = f", {found.unreadable:,} unreadable" if found.unreadable else ""
-        notes[f"near-duplicates of {narrowing.decontaminate.resolve().name} (perceptual hash)"] = (
+        notes[f"near-duplicates of {benchmark} (perceptual hash)"] = (
             f"{found.removed:,} triplets removed; {found.benchmark_images:,} pictures compared{unreadable}"
+        )
+        notes[f"instructions of {benchmark} (text embedding)"] = (
+            f"{found.removed_by_text:,} triplets removed; {found.benchmark_texts:,} instructions compared"
         )
         triplets = found.triplets
         if not triplets:
-            raise UserError(f"every triplet shows a picture of {narrowing.decontaminate}: nothing to export")
+            raise UserError(
+                f"every triplet shows a picture or says an instruction of {narrowing.decontaminate}: nothing"
+                " to export"
+            )
     if narrowing.cap_per_source is not None:
         kept = best_of_each_source(triplets, narrowing.cap_per_source)
         notes[f"at most {narrowing.cap_per_source} of a source"] = f"{len(kept):,} of {len(triplets):,} kept"
@@ -196,6 +209,15 @@ def _narrowed(data: DataSet, narrowing: Narrowing, images: Images) -> DataSet:
         splits, clusters = split_by_cluster(triplets, shares, narrowing.split_seed, images)
         notes["split by scene and near-duplicates"] = f"{clusters:,} clusters, seed {narrowing.split_seed}"
     return replace(data, triplets=triplets, chosen=notes, splits=splits)
+
+
+def lexical_vectors(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Vectors of the embedded embedder: it tells near-duplicates, which is what is asked for here."""
+    target = SHIPPED["embedder"]["lexical"]
+    embedder: Embedder = load_backend(RoleConfig("embedder", target, {}))  # type: ignore[assignment]
+    answers = asyncio.run(embedder.embed([EmbedRequest(text) for text in texts]))
+    vectors = [one.answer if isinstance(one, Metered) else one for one in answers]
+    return np.stack([one for one in vectors if not isinstance(one, CallFailed)])
 
 
 def _tell(data: DataSet, report: ExportReport, *, json: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from triptych.datasets.benchmark_texts import Embed, instructions_below, said_there
 from triptych.datasets.dataset import in_order
 from triptych.datasets.images import Images
 from triptych.datasets.perceptual import neighbours, perceptual_hash
@@ -40,18 +41,22 @@ def best_of_each_source(triplets: Iterable[Triplet], cap: int) -> list[Triplet]:
 
 @dataclass(frozen=True, slots=True)
 class Decontaminated:
-    """Triplets that show no picture of a benchmark, and the counts for the card."""
+    """Triplets that show no picture of a benchmark and say none of its instructions, with counts."""
 
     triplets: list[Triplet]
-    removed: int
+    removed: int  # for a picture
+    removed_by_text: int  # of the others, for an instruction
     benchmark_images: int
+    benchmark_texts: int
     unreadable: int
 
 
-def without_benchmark(triplets: Sequence[Triplet], folder: Path, images: Images) -> Decontaminated:
-    """Leave out every triplet of which either picture is a near-duplicate of a picture under `folder`.
+def without_benchmark(
+    triplets: Sequence[Triplet], folder: Path, images: Images, embed: Embed
+) -> Decontaminated:
+    """Leave out triplets of which a picture or the instruction is a near-duplicate of one under `folder`.
 
-    UserError where there is no readable picture.
+    UserError where there is neither a readable picture nor an instruction.
     """
     hashes = []
     unreadable = 0
@@ -61,9 +66,18 @@ def without_benchmark(triplets: Sequence[Triplet], folder: Path, images: Images)
                 hashes.append(perceptual_hash(path.read_bytes()))
             except (PictureError, OSError):
                 unreadable += 1
-    if not hashes:
-        raise UserError(f"--decontaminate {folder}: no readable picture there; name the benchmark's folder")
-    names = sorted({name for one in triplets for name in (one.source_image, one.edited_image)})
-    met = {names[one] for one, _ in neighbours(hashes_of(names, images), np.stack(hashes))}
-    kept = [one for one in triplets if not met & {one.source_image, one.edited_image}]
-    return Decontaminated(kept, len(triplets) - len(kept), len(hashes), unreadable)
+    texts = instructions_below(folder)
+    if not hashes and not texts:
+        raise UserError(
+            f"--decontaminate {folder}: no readable picture or instruction there; name a benchmark's folder"
+        )
+    met: set[str] = set()
+    if hashes:
+        names = sorted({name for one in triplets for name in (one.source_image, one.edited_image)})
+        met = {names[one] for one, _ in neighbours(hashes_of(names, images), np.stack(hashes))}
+    unseen = [one for one in triplets if not met & {one.source_image, one.edited_image}]
+    said = said_there(sorted({one.instruction for one in unseen}), texts, embed)
+    kept = [one for one in unseen if one.instruction not in said]
+    return Decontaminated(
+        kept, len(triplets) - len(unseen), len(unseen) - len(kept), len(hashes), len(texts), unreadable
+    )

@@ -131,6 +131,18 @@ def fields_of(record: Record) -> Iterator[Fields]:
     yield Fields(source, instruction, _picture(named, _target_column(named)), category, name)
 
 
+def texts_of(record: Record) -> Iterator[str]:
+    """The instructions of a record, pictures or not."""
+    named = {plain_name(key): value for key, value in record.items()}
+    turns = _mappings(named.get(_TURNS))
+    for turn in turns:
+        yield from texts_of(turn)
+    if not turns:
+        text = next((text for name in _TEXTS if (text := _first_text(named.get(name))) is not None), None)
+        if text is not None:
+            yield text
+
+
 def _steps(named: Record, category: str | None, name: str | None) -> Iterator[Fields]:
     images, steps = named["image_list"], named["instruction_list"]
     if not isinstance(images, Sequence) or not isinstance(steps, Sequence) or len(images) != len(steps) + 1:
