@@ -26,6 +26,7 @@ from triptych.validator.rule import Rule
 # In a wheel the recipes lie in the package, in a clone at its top.
 _SHIPPED = Path(__file__).with_name("recipes"), Path(__file__).parents[2] / "recipes"
 
+Residency = Literal["concurrent", "phased"]
 Policy = Literal["uniform", "best_of", "until_accepted"]
 _Asked = Literal["writer", "painter", "screen", "editor", "soft_filter", "validator", "embedder"]
 
@@ -170,6 +171,9 @@ class Recipe(_Part):
     image_format: ImageFormat = "jpeg"
     durability: Literal["process", "power"] = Field(
         default="process", description="what is recorded outlives: a killed process, or a power cut as well"
+    )
+    residency: Residency = Field(
+        default="concurrent", description="whether all local models are in the GPU's memory, or take turns"
     )
     writer: RoleRecipe
     painter: RoleRecipe | None = None

@@ -207,7 +207,13 @@ async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], obje
     assert task is not None  # noqa: S101  (a coroutine that runs has one)
     async with _collecting_seldom(), GroupCommitter(run.ledger) as committer:
         engine = LocalEngine(
-            run.plan, run.configs, run.images, recipe.image_format, committer, scenes=_scenes_of(run)
+            run.plan,
+            run.configs,
+            run.images,
+            recipe.image_format,
+            committer,
+            scenes=_scenes_of(run),
+            phased=recipe.residency == "phased",
         )
         async with engine:
             known = scene_reader(run.plan, run.ledger)

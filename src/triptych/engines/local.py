@@ -12,13 +12,14 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import TracebackType
 
 from triptych.engines.cores import usable_cores
+from triptych.engines.gpu import GpuRoles
 from triptych.engines.workers import LoadedRoles, start_worker, work
 from triptych.errors import InfrastructureError, WorkFailed
 from triptych.ledger.images import ImageStore
@@ -38,7 +39,7 @@ _DEADLY = 4  # workers that may die on one job before it is called a bug of the 
 
 
 class LocalEngine:
-    """Runs jobs where their role is placed: "io" on the event loop, anything else in a worker process."""
+    """Runs jobs where their role is placed: "io" on the event loop, "gpu" by its weights, else in a pool."""
 
     def __init__(
         self,
@@ -49,6 +50,8 @@ class LocalEngine:
         committer: GroupCommitter,
         processes: int | None = None,
         scenes: DistinctScenes | None = None,
+        *,
+        phased: bool = False,
     ) -> None:
         self._plan = plan
         self._configs = configs
@@ -60,7 +63,8 @@ class LocalEngine:
         self._crunch = CrunchThreads(usable_cores())
         self._bench = Bench(roles, images, image_format, self._crunch, Recent(_RECENT_BYTES), scenes)
         self._on_loop = {role for role in configs if _placement(roles.backend(role)) == "io"}
-        computing = [config for role, config in configs.items() if role not in self._on_loop]
+        self._gpu = GpuRoles(configs, roles, images, image_format, _interrupts_held, phased=phased)
+        computing = [c for role, c in configs.items() if role not in self._on_loop and role not in self._gpu]
         self._processes = processes or max([config.workers or 0 for config in computing] + [usable_cores()])
         self._slots = {
             role: asyncio.Semaphore(configs[role].workers or _ENDPOINT_CALLS) for role in self._on_loop
@@ -69,12 +73,27 @@ class LocalEngine:
         self._slot_count = sum(configs[role].workers or _ENDPOINT_CALLS for role in self._on_loop) + (
             self._processes if computing else 0
         )
+        self._slot_count += self._gpu.slots()
         self._pool: ProcessPoolExecutor | None = None
         self._deaths: Counter[str] = Counter()
         self._hung: set[ProcessPoolExecutor] = set()  # ended by us, since a call in them did not
 
     async def run(self, job: Job, number: int, begin: Callable[[], bool]) -> Done:
         """Do a job where its role is placed; its facts are committed when this returns."""
+        turns = self._gpu.turns
+        if turns is None:
+            return await self._ran(job, number, begin)
+        turns.began()
+        try:
+            return await self._ran(job, number, begin)
+        finally:
+            turns.ended()
+
+    async def _ran(self, job: Job, number: int, begin: Callable[[], bool]) -> Done:
+        if job.role in self._gpu:
+            done = await self._unless_it_dies(job, number, self._on_gpu(job, number, begin))
+            await self._committer.submit(done.facts)
+            return done
         place = _Place(self._slots.get(job.role, self._free_processes))
         await place.take()
         try:
@@ -83,7 +102,7 @@ class LocalEngine:
             if job.role in self._on_loop:  # an endpoint's place is free as soon as it has answered
                 done = await self._on_the_loop(job, number, place)
             else:
-                done = await self._in_pool(job, number)
+                done = await self._unless_it_dies(job, number, self._in_pool(job, number))
         finally:
             place.leave()
         await self._committer.submit(done.facts)
@@ -113,6 +132,14 @@ class LocalEngine:
                 raise
             return self._unreached(job, number, "timed_out", started)
 
+    async def _on_gpu(self, job: Job, number: int, begin: Callable[[], bool]) -> Done:
+        """A worker that hangs is ended; what else was on it is made again."""
+        started = time.monotonic()
+        try:
+            return await self._gpu.run(job, number, begin, self._timeout(job))
+        except TimeoutError:
+            return self._unreached(job, number, "timed_out", started)
+
     async def _in_pool(self, job: Job, number: int) -> Done:
         started = time.monotonic()
         pool = self._running_pool()
@@ -133,6 +160,14 @@ class LocalEngine:
             if self._pool is pool:
                 self._pool = None
                 pool.shutdown(wait=False)
+            raise
+
+    async def _unless_it_dies(self, job: Job, number: int, working: Awaitable[Done]) -> Done:
+        """The job's outcome; where its worker died, that is one, until it has died too often."""
+        started = time.monotonic()
+        try:
+            return await working
+        except BrokenProcessPool:
             self._deaths[job.id] += 1
             if self._deaths[job.id] >= _DEADLY:
                 raise WorkFailed(
@@ -161,6 +196,7 @@ class LocalEngine:
 
     def kill(self) -> None:
         """End the workers at once; what they were on is lost, and owed."""
+        self._gpu.kill()
         pool, self._pool = self._pool, None
         if pool is not None:
             for process in list((pool._processes or {}).values()):
@@ -175,6 +211,9 @@ class LocalEngine:
     ) -> None:
         self._crunch.close()
         await self._roles.close()
+        if error is not None:
+            self._gpu.kill()
+        await self._gpu.close()
         if self._pool is not None:
             self._pool.shutdown(wait=error is None, cancel_futures=True)
 

@@ -69,8 +69,14 @@ _runner = asyncio.Runner()  # one event loop for all of a worker's jobs
 def start_worker(
     configs: Mapping[RoleName, RoleConfig], images: ImageStore, image_format: ImageFormat, parent: int
 ) -> None:
-    """Make this process a worker: one thread for pixels, deaf to Ctrl-C, gone when its parent is."""
+    """Make this process a worker with back ends of its own."""
     global _bench  # noqa: PLW0603  (a process pool gives its workers no other place to keep something)
+    become_worker(parent)
+    _bench = Bench(LoadedRoles(configs), images, image_format, in_place)
+
+
+def become_worker(parent: int) -> None:
+    """Make this process a worker: one thread for pixels, deaf to Ctrl-C, gone when its parent is."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # the miner decides when to stop, and finishes calls in flight
@@ -78,7 +84,6 @@ def start_worker(
     if hasattr(signal, "pthread_sigmask"):  # the parent held it back until here
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     cv2.setNumThreads(1)
-    _bench = Bench(LoadedRoles(configs), images, image_format, in_place)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
 

@@ -99,7 +99,7 @@ class Asker:
             number += 1
             done = await self._call(job, number)
             if done.outcome == "infrastructure_error":
-                self._check_patience(job.role, done.reason)
+                self._check_patience(job.role, done)
                 await self._pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
@@ -130,12 +130,13 @@ class Asker:
         self._observe(CallStarted(role))
         return True
 
-    def _check_patience(self, role: RoleName, reason: str | None) -> None:
+    def _check_patience(self, role: RoleName, done: Done) -> None:
         since = self._unreached_since.setdefault(role, time.monotonic())
         patience = self._retries.patience_seconds
         if time.monotonic() - since >= patience:
+            told = f"{done.reason}: {done.detail}" if done.detail else done.reason
             raise WorkFailed(
-                f"the {role.replace('_', ' ')} was not reached for {patience:g} s ({reason}); all that was "
+                f"the {role.replace('_', ' ')} was not reached for {patience:g} s ({told}); all that was "
                 "made is kept: see to it, then run the same command again"
             )
 
