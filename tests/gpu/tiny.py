@@ -25,6 +25,7 @@ _MARKS = (
     "image_pad",
     "video_pad",
 )
+_LESSONS = 90  # batches; the loss of the form is low by then
 SPECIAL = [f"<|{mark}|>" for mark in _MARKS]
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
@@ -466,6 +467,40 @@ def pix2pix(folder: Path) -> None:
         feature_extractor=None,
         requires_safety_checker=False,
     ).save_pretrained(folder)
+
+
+def writing(folder: Path) -> None:
+    """A Qwen3-VL that was taught, in a few seconds, the form of a reply with one scene and one edit.
+
+    Its words are still random; the grammar holds the rest.
+    """
+    import torch
+    from transformers import Qwen3VLForConditionalGeneration
+
+    spare_torchvision()
+    torch.manual_seed(0)
+    tokenizer = qwen_tokenizer()
+    model = Qwen3VLForConditionalGeneration(_qwen3(tokenizer))
+    chance = random.Random(1)
+    nouns = _NOUNS.split(" ")
+
+    def reply() -> str:
+        prompt, asked = (" ".join(chance.choices(nouns, k=chance.randint(3, 6))) for _ in range(2))
+        edit = {"category": chance.choice(nouns), "instruction": asked}
+        return json.dumps({"scenes": [{"number": 1, "prompt": prompt, "edits": [edit]}]})
+
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(_LESSONS):
+        before = " ".join(chance.choices(WORDS, k=12))
+        texts = [f"{before}<|im_end|>\n<|im_start|>assistant\n{reply()}<|im_end|>" for _ in range(6)]
+        batch = tokenizer(texts, return_tensors="pt", padding=True)
+        labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+        loss = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels).loss
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    processor = _processor("Qwen3VLProcessor", tokenizer, 16)
+    _save_language_model(folder, model.eval(), processor, "Qwen3VLVideoProcessor", 16)
 
 
 PAINTERS = {

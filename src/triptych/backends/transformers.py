@@ -79,6 +79,10 @@ class LocalChat:
         """Each answer as the mean over what the model might have said, weighed by its probabilities."""
         return await asyncio.to_thread(self._locked, self._expected, prompt, questions)
 
+    async def close(self) -> None:
+        """Let go of the weights, if they are in this process."""
+        release(self.weights)
+
     def loaded(self) -> Held:
         """The copy, loaded if it isn't there."""
         return held(self.weights, self._load)
@@ -242,8 +246,8 @@ def _grammars(processor: Any, model: Any) -> Callable[[str], Any]:
 
     def grammar(schema: str) -> Any:
         matcher = need("judge", "llguidance").LLMatcher
-        compact = {"whitespace_flexible": False}
-        return _Mask(matcher(tokens, matcher.grammar_from_json_schema(schema, defaults=compact)))
+        spaced = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+        return _Mask(matcher(tokens, matcher.grammar_from_json_schema(schema, defaults=spaced)))
 
     return grammar
 
