@@ -25,7 +25,7 @@ _MARKS = (
     "image_pad",
     "video_pad",
 )
-_LESSONS = 90  # batches; the loss of the form is low by then
+_LESSONS = 200  # batches; by then it keeps to the form nearly always
 SPECIAL = [f"<|{mark}|>" for mark in _MARKS]
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
@@ -492,7 +492,7 @@ def writing(folder: Path) -> None:
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(_LESSONS):
         before = " ".join(chance.choices(WORDS, k=12))
-        texts = [f"{before}<|im_end|>\n<|im_start|>assistant\n{reply()}<|im_end|>" for _ in range(6)]
+        texts = [f"{before}<|im_end|>\n<|im_start|>assistant\n{reply()}<|im_end|>" for _ in range(8)]
         batch = tokenizer(texts, return_tensors="pt", padding=True)
         labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
         loss = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels).loss
