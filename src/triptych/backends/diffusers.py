@@ -111,6 +111,10 @@ class _Pipeline(Generic[R]):
         if looks_like_path(self.settings.model):  # a Hub name is looked at when it is loaded
             self._capabilities(_class_in(self.settings.model))
 
+    async def close(self) -> None:
+        """Let go of the weights, if they are in this process."""
+        self.release()
+
     def release(self) -> None:
         """Let go of the weights."""
         release(self.weights)
