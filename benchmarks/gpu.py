@@ -5,8 +5,8 @@
 Nothing is downloaded. The painter is a FLUX.1-schnell (its transformer's and VAE's own sizes; the prompt's
 vectors are zeros, so no text encoder runs), the judge a language model of a 7B Qwen's size that reads as many
 tokens as two pictures of 1 Mpx and a question make. Both are called as the back ends call them: a CPU
-generator, one picture of 1024² in 4 steps; one pass, then one token. Written without a GPU at hand: it has not
-been run on one yet.
+generator, one picture of 1024² in 4 steps; one pass, then one token. This was written without a GPU at hand,
+and has not been run on one yet.
 
 `gpu_busy_share`        time from each call's first kernel to its last over wall time, while pictures were
                         painted, stored and measured one by one; in a run these overlap: it is the worst case
