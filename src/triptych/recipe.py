@@ -169,6 +169,9 @@ class Recipe(_Part):
         default=False, description="judge and multiply pairs that `triptych import` brought, and make none"
     )
     image_format: ImageFormat = "jpeg"
+    keep: Literal["all", "judged", "accepted", "sample"] = Field(
+        default="all", description="which pictures of rejected attempts stay when a command ends"
+    )
     durability: Literal["process", "power"] = Field(
         default="process", description="what is recorded outlives: a killed process, or a power cut as well"
     )

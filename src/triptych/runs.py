@@ -30,6 +30,7 @@ from triptych.ledger.store import Ledger
 from triptych.ledger.verify import lost_images
 from triptych.mining.distinct import DistinctScenes
 from triptych.mining.events import Event, Observer
+from triptych.mining.keeping import superfluous, wanted_again
 from triptych.mining.opening import load_slots, scene_reader
 from triptych.mining.schedule import Spending, count_owed
 from triptych.mining.select import RejectedPair, RunView, rejected_pairs, view_of
@@ -67,8 +68,14 @@ class Run:
         return view_of(self.plan, self.slots)
 
     def rejected(self) -> Iterator[RejectedPair]:
-        """Every attempt that a gate stopped."""
-        return rejected_pairs(self.plan, self.slots)
+        """Every attempt and derived pair that a gate stopped, and whose picture the run keeps."""
+        dropped = self.images.dropped()
+        return (pair for pair in rejected_pairs(self.plan, self.slots) if pair.edited_image not in dropped)
+
+    def drop_superfluous(self) -> None:
+        """Remove the pictures of rejected attempts that the recipe doesn't keep."""
+        images = superfluous(self.plan, self.slots)
+        self.images.drop(images - self.images.dropped())
 
     def owed(self) -> Mapping[str, int]:
         """Calls owed by what is known now, by kind."""
@@ -136,9 +143,20 @@ def open_for_mining(recipe: Recipe, path: Path) -> Iterator[Run]:
     with folder.held_for_mining(), folder.open_ledger(durability=recipe.durability) as ledger:
         ledger.record(plan.specs.values())
         folder.image_store().sweep()
-        gone = lost_images(folder, ledger)
-        slots = load_slots(plan, ledger, gone, read_folder=True)
+        slots, gone = _laid_out(folder, plan, ledger)
         yield Run(folder, plan, configs, ledger, slots, gone)
+
+
+def _laid_out(folder: RunFolder, plan: Plan, ledger: Ledger) -> tuple[list[Slot], frozenset[str]]:
+    """Every scene with what is known of it, and the pictures that have to be made again."""
+    gone = lost_images(folder, ledger)
+    slots = load_slots(plan, ledger, gone, read_folder=True)
+    dropped = folder.image_store().dropped()
+    again = wanted_again(plan, slots, dropped) if dropped else frozenset()
+    if again:
+        gone |= again
+        slots = load_slots(plan, ledger, gone, read_folder=True)
+    return slots, gone
 
 
 def owed_by(recipe: Recipe, path: Path) -> Mapping[str, int]:
@@ -149,7 +167,7 @@ def owed_by(recipe: Recipe, path: Path) -> Mapping[str, int]:
     folder = RunFolder.existing(path)
     plan = plan_of(recipe, role_configs(recipe, folder.path))
     with folder.open_ledger(read_only=True) as ledger:
-        slots = load_slots(plan, ledger, lost_images(folder, ledger), read_folder=True)
+        slots, _ = _laid_out(folder, plan, ledger)
     return {name: count for name, count in count_owed(plan, slots).items() if count}
 
 
@@ -185,7 +203,9 @@ def mine(recipe: Recipe, path: Path, observe: Observer | None = None) -> Mined:
     The run in the result is closed: look at it with `open_run`.
     """
     with open_for_mining(recipe, path) as run:
-        return asyncio.run(mine_open(run, observe or _ignore))
+        mined = asyncio.run(mine_open(run, observe or _ignore))
+        run.drop_superfluous()
+        return mined
 
 
 async def mine_open(run: Run, observe: Observer, steer: Callable[[Stopper], object] | None = None) -> Mined:

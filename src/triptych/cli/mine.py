@@ -52,6 +52,7 @@ def mine(
         if owed or changed or due.exists() or not run.folder.report.exists():
             write_report(run, _command(recipe.name, overrides))
             due.unlink(missing_ok=True)
+        run.drop_superfluous()  # after the page, which shows examples of them
         left = run.owed() if mined.ended_at is not None else {}
         ended_at = mined.ended_at if left else None  # a budget that just fits ends nothing
         view = run.view()

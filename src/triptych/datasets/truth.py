@@ -318,6 +318,9 @@ def three_statistics_auc(pairs: Sequence[MeasuredPair], images: ImageStore) -> f
     good = np.array([pair.truth.good for pair in pairs], dtype=bool)
     if min(good.sum(), (~good).sum()) < 20:
         return None
+    dropped = images.dropped()
+    if any(pair.state.attempt is not None and pair.state.attempt.image in dropped for pair in pairs):
+        return None  # what is left of the pictures would be no fair sample
     statistics = np.array([_statistics(pair, images) for pair in pairs])
     scaled = (statistics - statistics.mean(0)) / (statistics.std(0) + 1e-9)
     columns = np.column_stack([np.ones(len(pairs)), scaled, scaled**2])

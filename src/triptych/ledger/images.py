@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
@@ -86,6 +87,32 @@ class ImageStore:
         except MissingImage:
             return "missing"
         return "ok"
+
+    def drop(self, images: Iterable[str]) -> None:
+        """Remove pictures on purpose; it is noted first, so that nobody takes them for lost."""
+        for image in self.note_dropped(images):
+            for suffix in _SUFFIXES:
+                self._path(image, suffix).unlink(missing_ok=True)
+
+    def note_dropped(self, images: Iterable[str]) -> list[str]:
+        """Note that these pictures are gone on purpose, here or where they were; gives them in order."""
+        names = sorted(images)
+        if names:
+            with self._dropped_file.open("a", encoding="ascii") as file:
+                file.writelines(f"{name}\n" for name in names)
+        return names
+
+    def dropped(self) -> frozenset[str]:
+        """Pictures that were removed on purpose and haven't been made again since."""
+        try:
+            lines = self._dropped_file.read_text(encoding="ascii").splitlines()
+        except FileNotFoundError:
+            return frozenset()
+        return frozenset(name for name in lines if not self.exists(name))
+
+    @property
+    def _dropped_file(self) -> Path:
+        return self.folder / ".dropped"
 
     def sweep(self) -> None:
         """Remove what a killed process left half-written. Only while nobody writes here."""

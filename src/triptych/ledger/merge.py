@@ -30,6 +30,7 @@ def merge_pictures(source: RunFolder, facts: Ledger, target: RunFolder) -> int:
         if theirs.exists(image) and ours.check(image) != "ok":
             _place(theirs, image, target)
             count += 1
+    ours.note_dropped(theirs.dropped() - ours.dropped())
     return count
 
 

@@ -64,11 +64,12 @@ def verify(run: RunFolder) -> list[Problem]:
 
 def image_problems(ledger: Ledger, images: ImageStore) -> Iterator[Problem]:
     """Images that facts name and that are missing, or whose bytes don't hash to their name; by image."""
+    dropped = images.dropped()
     named = groupby(queries.images(ledger), key=itemgetter(0))
     by_image = ((image, [f"{kind} {id_}" for _, kind, id_ in facts]) for image, facts in named)
     while some := dict(islice(by_image, _IMAGES_AT_ONCE)):
         for image, state in _states(images, list(some)):
-            if state == "ok":
+            if state == "ok" or (state == "missing" and image in dropped):
                 continue
             facts = some[image]
             others = f" and {len(facts) - _FACTS_NAMED} more" if len(facts) > _FACTS_NAMED else ""
@@ -87,11 +88,12 @@ def lost_images(run: RunFolder, ledger: Ledger) -> frozenset[str]:
     with suppress(OSError):
         began.touch()  # by the clock of the file system, which need not be ours
     trusted_until = checked.stat().st_mtime_ns if checked.exists() else 0
-    lost, doubtful = set(), []
+    lost, doubtful, dropped = set(), [], store.dropped()
     for image, _ in groupby(name for name, _, _ in queries.images(ledger)):
         touched = store.touched_ns(image)
         if touched is None:
-            lost.add(image)
+            if image not in dropped:
+                lost.add(image)
         elif touched >= trusted_until:
             doubtful.append(image)
     damaged = {image for image, state in _states(store, doubtful) if state != "ok"}
