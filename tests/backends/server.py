@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 
@@ -162,6 +163,8 @@ class ModelServer:
                 found = fault(asked)
                 if found is not None:
                     return found
+            if asked.path == "/token":  # Google's exchange of a signed claim for a token
+                return Answer(200, {"access_token": self.key, "expires_in": 3600, "token_type": "Bearer"})
             if self.key is not None and asked.key != self.key:
                 return self._refused(asked, 401, f"Incorrect API key provided: {asked.key}")
             if asked.model not in self.models:
@@ -275,6 +278,8 @@ def _asked(path: str, headers: dict[str, str], data: bytes) -> Asked:
     lower = {name.lower(): value for name, value in headers.items()}
     key = lower.get("authorization", "").removeprefix("Bearer ") or lower.get("x-goog-api-key")
     kind = lower.get("content-type", "")
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return Asked(path, key, dict(parse_qsl(data.decode())))
     if not kind.startswith("multipart/"):
         return Asked(path, key, json.loads(data))
     parsed = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + data)

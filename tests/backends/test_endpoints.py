@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,44 @@ def test_gemini_judges_writes_and_edits() -> None:
     assert (edited.answer.width, edited.answer.height) == (64, 48)
     assert {request.path.split("/models")[0] for request in asked} == {"/v1beta"}
     assert asked[0].body["generationConfig"]["responseJsonSchema"]["additionalProperties"] is False
+
+
+def test_gemini_on_vertex_asks_for_a_token_and_uses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with serving(key="a-token-of-vertex") as server:
+        account = {
+            "type": "service_account",
+            "client_email": "me@example.org",
+            "private_key": private.decode(),
+            "private_key_id": "1",
+            "token_uri": f"{server.root}/token",
+        }
+        (tmp_path / "account.json").write_text(json.dumps(account))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
+        vertex = {"vertex": True, "project": "p", "location": "l", "key_env": "KEY"}
+        (answer,) = ask(GeminiJudge(gemini("validator", server, **vertex)), "judge", judge_request())
+        paths = [asked.path for asked in server.asked]
+    assert len(answer.answer) == 2
+    assert paths == ["/token", "/v1/projects/p/locations/l/publishers/google/models/m:generateContent"]
+
+
+def test_vertex_without_a_project_or_credentials_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with serving() as server:
+        with pytest.raises(RecipeError, match=r"settings\.project and settings\.location"):
+            GeminiJudge(gemini("validator", server, vertex=True)).ready()
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nowhere.json"))
+        backend = GeminiJudge(gemini("validator", server, vertex=True, project="p", location="l"))
+        (answer,) = ask(backend, "judge", judge_request())
+    assert (type(answer.answer), answer.answer.reason) == (InfrastructureError, "wrong_key")
 
 
 # ---- bad input -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from pydantic import Field
 
 from triptych.backends.endpoints import EndpointRole, Endpoints, EndpointSettings, Unreached, retry_after
-from triptych.backends.prompts.chat import Prompt, Reply
+from triptych.backends.prompts.chat import Chat, Prompt, Reply
 from triptych.backends.prompts.judge import ChatJudge
 from triptych.backends.prompts.judging import Look
 from triptych.backends.prompts.writer import ChatWriter
@@ -250,32 +250,29 @@ def _parts(answer: Any) -> list[Any]:
     return [part for part in (content.parts if content else None) or [] if not part.thought]
 
 
-class GeminiWriter(EndpointRole, ChatWriter):
-    """Writes by a Gemini model."""
-
+class _ChatRole(EndpointRole):
     Settings: ClassVar[type[EndpointSettings]] = _GeminiChatSettings
     settings: _GeminiChatSettings
+    chat: Chat
 
     def __init__(self, config: RoleConfig) -> None:
         super().__init__(config)
         self.look = self.settings.look
-        self.server = self.chat = GeminiChat(self.settings, config.image_format)
+        model = GeminiChat(self.settings, config.image_format)
+        self.server, self.chat = model, model
 
 
-class GeminiJudge(EndpointRole, ChatJudge):
+class GeminiWriter(_ChatRole, ChatWriter):
+    """Writes by a Gemini model."""
+
+
+class GeminiJudge(_ChatRole, ChatJudge):
     """Judges by a Gemini model."""
 
     class Settings(_GeminiChatSettings):
         """A judge answers alike each time, as far as its server can."""
 
         temperature: float | None = Field(default=0.0, ge=0, description="null: not sent")
-
-    settings: _GeminiChatSettings
-
-    def __init__(self, config: RoleConfig) -> None:
-        super().__init__(config)
-        self.look = self.settings.look
-        self.server = self.chat = GeminiChat(self.settings, config.image_format)
 
 
 class GeminiEditor(EndpointRole):

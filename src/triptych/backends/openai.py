@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from pydantic import Field
 
 from triptych.backends.endpoints import EndpointRole, Endpoints, EndpointSettings, Unreached, retry_after
-from triptych.backends.prompts.chat import Prompt, Reply
+from triptych.backends.prompts.chat import Chat, Prompt, Reply
 from triptych.backends.prompts.judge import ChatJudge
 from triptych.backends.prompts.judging import Look
 from triptych.backends.prompts.writer import ChatWriter
@@ -223,12 +223,11 @@ class Server:
         return ModelError("bad_request" if status in (400, 413, 422) else f"http_{status}", said)
 
 
-class OpenAIWriter(EndpointRole, ChatWriter):
-    """Writes by an OpenAI-compatible chat model; for photographs it has to see pictures."""
-
+class _ChatRole(EndpointRole):
     Settings: ClassVar[type[EndpointSettings]] = _ChatSettings
     settings: _ChatSettings
     server: Server
+    chat: Chat
 
     def __init__(self, config: RoleConfig) -> None:
         super().__init__(config)
@@ -237,22 +236,17 @@ class OpenAIWriter(EndpointRole, ChatWriter):
         self.chat = OpenAIChat(self.settings, self.server, config.image_format)
 
 
-class OpenAIJudge(EndpointRole, ChatJudge):
+class OpenAIWriter(_ChatRole, ChatWriter):
+    """Writes by an OpenAI-compatible chat model; for photographs it has to see pictures."""
+
+
+class OpenAIJudge(_ChatRole, ChatJudge):
     """Judges by an OpenAI-compatible chat model that sees pictures."""
 
     class Settings(_ChatSettings):
         """A judge answers alike each time, as far as its server can."""
 
         temperature: float | None = Field(default=0.0, ge=0, description="null: not sent")
-
-    settings: _ChatSettings
-    server: Server
-
-    def __init__(self, config: RoleConfig) -> None:
-        super().__init__(config)
-        self.look = self.settings.look
-        self.server = Server(self.settings)
-        self.chat = OpenAIChat(self.settings, self.server, config.image_format)
 
 
 class _ImageSettings(_Settings):
