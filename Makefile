@@ -68,11 +68,14 @@ RATINGS ?= ../shared/data/ratings/imagenhub.jsonl
 agreement: dev
 	$(BIN)/python benchmarks/agreement_page.py $(RATINGS)
 
-# Rewrites docs/quickstart.md, docs/multiplied.md and the picture in the README.
+# Rewrites docs/quickstart.md, docs/multiplied.md, docs/published.md and their pictures. PAIRS: real pairs, if there.
+PAIRS ?= ../shared/data/triplets
+
 figures: dev mine
 	$(BIN)/triptych mine benchmarks/trivial.yaml --out runs/trivial
 	$(BIN)/python scripts/quickstart_page.py runs/quickstart
 	$(BIN)/python scripts/multiplied_page.py runs/quickstart runs/trivial
+	$(BIN)/python scripts/published_page.py runs/quickstart $(wildcard $(PAIRS))
 
 # Refresh the locked versions (needs the network).
 lock: dev

@@ -76,3 +76,20 @@ def test_votes_decide_by_majority(votes: list[float], scored: bool) -> None:
         assert "p" not in said
     else:
         assert not said["p"].good
+
+
+def test_the_card_tells_how_far_the_judge_agrees_with_people(
+    triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    triptych("mine", recipe_file(), "--out", "run")
+    triptych("export", "run", "--to", "before")
+    unrated = (tmp_path / "before" / "README.md").read_text()
+    assert "Nobody's ratings of these pairs were compared" in unrated
+    with open_run(tmp_path / "run") as run:
+        taken = run.view().triplets
+    with Ledger.open(tmp_path / "run" / "ledger.sqlite") as ledger:  # people say 0.5 less than the judge
+        ledger.record([rating(one.id, "adherence", one.scores.adherence - 0.5) for one in taken])
+    triptych("export", "run", "--to", "after")
+    card = (tmp_path / "after" / "README.md").read_text()
+    assert f"| small | adherence | {len(taken)} | 1.00 | 0.50 |" in card
+    assert "| small | aesthetics |" not in card

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from triptych.datasets.agreement import judge_agreement
 from triptych.datasets.dataset import DataSet, ExportReport, Origin, in_order
 from triptych.datasets.files import SAMPLED
 from triptych.datasets.images import Images, MarkedImages, SeveralStores
@@ -26,11 +27,12 @@ from triptych.datasets.staging import refuse_unless_free
 from triptych.datasets.where import parse_condition, values_of
 from triptych.engines.loading import load_backend
 from triptych.errors import CallFailed, UserError
-from triptych.ledger.queries import findings, terms
+from triptych.ledger.queries import findings, ratings, terms
 from triptych.mining.jobs import PairsBrought
-from triptych.mining.select import Triplet
+from triptych.mining.select import RejectedPair, RunView, Triplet
 from triptych.roles import Embedder, EmbedRequest, Metered, RoleConfig
 from triptych.runs import Run, open_run
+from triptych.validator.rule import Scores
 from triptych.validator.spot_check import sample_order, spot_check, stratum
 from triptych.wiring import SHIPPED
 
@@ -114,13 +116,16 @@ def _gathered(runs: Sequence[Run], paths: Sequence[Path], *, people: bool) -> Da
     """The triplets of all runs; one that several runs have comes from the first of them."""
     triplets: dict[str, Triplet] = {}
     origins: list[Origin] = []
+    rejected: list[RejectedPair] = []
     repeated = 0
     for run in runs:
-        view = run.view()
+        view, stopped = run.view(), list(run.rejected())
+        rejected += stopped
         for triplet in in_order(view.triplets):
             repeated += triplet.id in triplets
             triplets.setdefault(triplet.id, triplet)
-        origins.append(Origin(run.plan.recipe, run.plan.specs, view.funnel, terms(run.ledger)))
+        agreement = judge_agreement(ratings(run.ledger), _validator_scores(run, view, stopped))
+        origins.append(Origin(run.plan.recipe, run.plan.specs, view.funnel, terms(run.ledger), agreement))
     if not triplets:
         told = ", ".join(map(str, paths))
         raise UserError(f"{told}: no selected triplet under this rule: mine more, or try --set threshold=…")
@@ -137,10 +142,18 @@ def _gathered(runs: Sequence[Run], paths: Sequence[Path], *, people: bool) -> Da
         "-".join(dict.fromkeys(origin.recipe.name for origin in origins)),
         list(triplets.values()),
         origins,
-        [pair for run in runs for pair in run.rejected()],
+        rejected,
         frozenset(_not_ours(runs)),
         chosen=notes,
     )
+
+
+def _validator_scores(run: Run, view: RunView, stopped: Iterable[RejectedPair]) -> dict[str, Scores]:
+    """What the validator gave each pair; nothing where people's own scores stand in its place."""
+    if run.plan.people:
+        return {}
+    scores = {pair.id: pair.scores for pair in stopped if pair.scores is not None}
+    return scores | {one.id: one.scores for one in (*view.triplets, *view.dropped)}
 
 
 def _not_ours(runs: Iterable[Run]) -> Iterable[str]:

@@ -49,6 +49,7 @@ def write_card(
         _accepted(data),
         _funnel(data),
         _known_failures(misses),
+        _agreement(data),
         "## Who made and judged it\n\n" + _makers(data),
         _licence(data),
     ]
@@ -145,6 +146,27 @@ def _known_failures(misses: Sequence[RejectedPair]) -> str:
         " flaws like theirs are in it too.\n\n![Near misses](near-misses.jpg)\n\n"
         + _markdown(("instruction", "category", "adherence / aesthetics", "stopped by"), rows)
     )
+
+
+def _agreement(data: DataSet) -> str:
+    text = "## How far the judge agrees with people\n\n"
+    rows = [
+        (origin.recipe.name, one.axis, f"{one.pairs:,}", _or_dash(one.spearman), _or_dash(one.mean_error))
+        for origin in data.origins
+        for one in origin.agreement
+        if one.pairs
+    ]
+    if not rows:
+        return text + "Nobody's ratings of these pairs were compared with the validator's scores."
+    return (
+        text
+        + "The validator's scores against the mean of people's ratings, on the pairs that both scored.\n\n"
+        + _markdown(("run", "axis", "pairs", "Spearman", "mean error"), rows)
+    )
+
+
+def _or_dash(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _specs(data: DataSet) -> list[tuple[RoleName, Spec]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from triptych.datasets.agreement import JudgeAgreement
 from triptych.datasets.images import Images
 from triptych.mining.select import RejectedPair, Triplet
 from triptych.recipe import Recipe
@@ -23,6 +24,7 @@ class Origin:
     specs: Mapping[RoleName, Spec]
     funnel: Mapping[str, int] = field(default_factory=dict)
     terms: Mapping[RoleName, Sequence[str]] = field(default_factory=dict)  # of APIs, as calls told them
+    agreement: Sequence[JudgeAgreement] = ()  # of its validator with people; empty: nobody has looked
 
 
 @dataclass(frozen=True, slots=True)

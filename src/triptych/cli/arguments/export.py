@@ -46,7 +46,7 @@ def add_export(commands: Commands) -> None:
     add = parser.add_argument
     condition = "e.g. category=add_object,remove_object or adherence>=4.8; given again: both must hold"
     add("--where", action="append", default=[], metavar="CONDITION", help=condition)
-    add("--decontaminate", type=Path, metavar="DIR", help="leave out near-duplicates of the pictures there")
+    add("--decontaminate", type=Path, metavar="DIR", help="leave out near-duplicates of what is there")
     add("--cap-per-source", type=positive, metavar="N", help="the best N of each source picture")
     add("--limit", type=positive, metavar="N", help="at most N triplets")
     add("--split", metavar="SHARES", help="e.g. train=0.9,test=0.1: by scene and near-duplicates")
