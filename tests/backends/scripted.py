@@ -11,7 +11,7 @@ from triptych.backends.prompts.writer import ChatWriter
 from triptych.errors import CallFailed
 from triptych.records import Receipt
 
-Said = str | CallFailed | Callable[[Prompt], str]
+Said = str | CallFailed | Callable[[Prompt], str | CallFailed]
 
 
 class Scripted:
@@ -25,9 +25,9 @@ class Scripted:
         line = self.lines[min(len(self.asked), len(self.lines) - 1)]
         self.asked.append(prompt)
         receipt = Receipt(tokens_in=100, tokens_out=7, price=0.5)
-        if isinstance(line, CallFailed):
-            return Reply("", receipt, line)
-        return Reply(line if isinstance(line, str) else line(prompt), receipt)
+        if callable(line):
+            line = line(prompt)
+        return Reply("", receipt, line) if isinstance(line, CallFailed) else Reply(line, receipt)
 
     async def close(self) -> None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,18 @@ def test_gemini_on_vertex_asks_for_a_token_and_uses_it(
         paths = [asked.path for asked in server.asked]
     assert len(answer.answer) == 2
     assert paths == ["/token", "/v1/projects/p/locations/l/publishers/google/models/m:generateContent"]
+
+
+def test_without_its_client_gemini_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "google.genai", None)
+    for backend in (GeminiJudge, GeminiWriter, GeminiEditor):
+        with pytest.raises(RecipeError, match=r"pip install 'triptych\[gemini\]'"):
+            backend(RoleConfig("editor", "x:Y", {"model": "m", "key_env": "KEY"})).ready()
+
+
+def test_an_address_without_a_scheme_is_told() -> None:
+    with pytest.raises(ValueError, match="begins with http://"):
+        OpenAIJudge(config("validator", "localhost:8000/v1"))
 
 
 def test_vertex_without_a_project_or_credentials_is_told(

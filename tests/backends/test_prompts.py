@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.backends.obliging import briefs, said
 from tests.backends.scripted import ScriptedJudge, ScriptedWriter
+from triptych.backends.prompts.chat import Prompt
 from triptych.backends.prompts.judging import judge_prompts
 from triptych.backends.prompts.replies import BadReply, json_in
 from triptych.backends.prompts.showing import shown_size
@@ -203,6 +204,24 @@ def test_a_writer_that_declines_or_isnt_reached_fails_each_scene_by_name() -> No
         assert (
             sum(item.receipt.tokens_in or 0 for item in drafts) == 100
         )  # what it cost is known all the same
+
+
+def test_a_model_without_room_for_fifty_scenes_is_given_fewer() -> None:
+    def short_of_breath(prompt: Prompt) -> str | ModelError:
+        return said(prompt) if len(briefs(str(prompt.parts[0]))) <= 13 else ModelError("cut_short")
+
+    writer = ScriptedWriter(short_of_breath)
+    drafts = write(writer, scenes(50))
+    assert all(isinstance(item.answer, SceneDraft) for item in drafts)
+    assert [len(briefs(str(prompt.parts[0]))) for prompt in writer.chat.asked] == [50, 25, 12, 13, 25, 12, 13]
+    assert sum(item.receipt.tokens_in or 0 for item in drafts) == 700  # what was cut short was paid for too
+    write(writer, scenes(24))
+    assert max(len(briefs(str(prompt.parts[0]))) for prompt in writer.chat.asked[7:]) <= 12
+
+
+def test_swapping_needs_a_second_ask() -> None:
+    with pytest.raises(ValueError, match="set asks to 2 or more"):
+        ScriptedJudge("", swap=True)
 
 
 def test_photographs_get_what_they_offer() -> None:

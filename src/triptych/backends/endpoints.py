@@ -65,6 +65,8 @@ class EndpointSettings(BackendSettings):
             parts = urlsplit(one)
             if parts.password or parts.username or parts.query:
                 raise ValueError("give the address alone: a key comes from the environment, see key_env")
+            if one and parts.scheme not in ("http", "https"):
+                raise ValueError(f"an address begins with http:// or https:// (given: {one})")
         return url
 
     @property

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import Field
 
 from triptych.backends.endpoints import EndpointRole, Endpoints, EndpointSettings, Unreached, retry_after
-from triptych.backends.prompts.chat import Chat, Prompt, Reply
+from triptych.backends.prompts.chat import CUT_SHORT, Chat, Prompt, Reply
 from triptych.backends.prompts.judge import ChatJudge
 from triptych.backends.prompts.judging import Look
 from triptych.backends.prompts.writer import ChatWriter
@@ -63,7 +64,9 @@ class _GeminiSettings(EndpointSettings):
         return self.terms or (_GOOGLES if self.url == "" else super().known_terms)
 
     def key(self) -> str:
-        """The key, from the environment alone; Vertex needs none."""
+        """The key, from the environment alone; Vertex needs none. RecipeError without the client, too."""
+        if not _installed():
+            raise RecipeError("Gemini needs its client: pip install 'triptych[gemini]'")
         if not self.vertex:
             return super().key()
         if self.project is None or self.location is None:
@@ -136,7 +139,7 @@ class Gemini:
         if ended in _REFUSALS:
             return Refused("content_policy", f"stopped: {ended}")
         if ended == "MAX_TOKENS":
-            return ModelError("cut_short", "raise settings.extra.max_output_tokens")
+            return ModelError(CUT_SHORT, "raise settings.extra.max_output_tokens")
         return None
 
     def without_key(self, words: str) -> str:
@@ -192,14 +195,12 @@ class Gemini:
 
     def _connected(self) -> Endpoints[Client]:
         if self._endpoints is None:
-            try:
-                from google import genai
-                from google.genai import types
-            except ImportError:
-                raise RecipeError("Gemini needs its client: pip install 'triptych[gemini]'") from None
             settings = self._settings
 
-            def connect(url: str, key: str) -> Client:
+            def connect(url: str, key: str) -> Client:  # once the key was found, and the client to be there
+                from google import genai
+                from google.genai import types
+
                 options = types.HttpOptions(
                     base_url=url or None,
                     api_version="v1" if settings.vertex else _API_VERSION,
@@ -217,6 +218,13 @@ class Gemini:
 
             self._endpoints = Endpoints(settings, connect)
         return self._endpoints
+
+
+def _installed() -> bool:
+    try:
+        return find_spec("google.genai") is not None
+    except ModuleNotFoundError:  # not even the package that Google's packages lie in
+        return False
 
 
 async def _ended(client: Client) -> None:
@@ -264,6 +272,11 @@ class _ChatRole(EndpointRole):
 
 class GeminiWriter(_ChatRole, ChatWriter):
     """Writes by a Gemini model."""
+
+    class Settings(_GeminiChatSettings):
+        """Fifty scenes in one reply take their time."""
+
+        timeout: float = Field(default=900, gt=0, description="seconds for one try")
 
 
 class GeminiJudge(_ChatRole, ChatJudge):

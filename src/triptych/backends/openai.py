@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from pydantic import Field
 
 from triptych.backends.endpoints import EndpointRole, Endpoints, EndpointSettings, Unreached, retry_after
-from triptych.backends.prompts.chat import Chat, Prompt, Reply
+from triptych.backends.prompts.chat import CUT_SHORT, Chat, Prompt, Reply
 from triptych.backends.prompts.judge import ChatJudge
 from triptych.backends.prompts.judging import Look
 from triptych.backends.prompts.writer import ChatWriter
@@ -113,7 +113,7 @@ class OpenAIChat:
         if ended == "content_filter":
             return Reply(words, receipt, Refused("content_filter", "the server's filter stopped the reply"))
         if ended == "length":
-            return Reply(words, receipt, ModelError("cut_short", "raise settings.extra.max_tokens"))
+            return Reply(words, receipt, ModelError(CUT_SHORT, "raise settings.extra.max_tokens"))
         return Reply(words, receipt)
 
     def _part(self, part: str | Picture) -> dict[str, Any]:
@@ -238,6 +238,11 @@ class _ChatRole(EndpointRole):
 
 class OpenAIWriter(_ChatRole, ChatWriter):
     """Writes by an OpenAI-compatible chat model; for photographs it has to see pictures."""
+
+    class Settings(_ChatSettings):
+        """Fifty scenes in one reply take their time."""
+
+        timeout: float = Field(default=900, gt=0, description="seconds for one try")
 
 
 class OpenAIJudge(_ChatRole, ChatJudge):

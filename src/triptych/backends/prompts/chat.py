@@ -15,6 +15,9 @@ from triptych.records import Receipt
 M = TypeVar("M", bound=BaseModel)
 
 
+CUT_SHORT = "cut_short"  # reason of a chat's failure: the reply ended before it was whole
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What is asked: a system text, then the user's message in texts and pictures."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, create_model
+from pydantic import BaseModel, BeforeValidator, Field, create_model, model_validator
 
 from triptych.backends.prompts.chat import Prompt
 from triptych.backends.prompts.replies import Strict
@@ -41,6 +41,12 @@ class Look(BaseModel):
     swap: bool = Field(default=False, description="every second ask shows the edited picture first")
     max_pixels: int = Field(default=1_048_576, ge=64, description="of a picture as it is shown")
     max_side: int = Field(default=2048, ge=8, description="of a picture as it is shown, in pixels")
+
+    @model_validator(mode="after")
+    def _swap_has_a_second(self) -> Look:
+        if self.swap and self.asks == 1:
+            raise ValueError("swap shows every second ask the other way round: set asks to 2 or more")
+        return self
 
 
 def judge_prompts(request: JudgeRequest, look: Look) -> tuple[Prompt, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from triptych.backends.prompts.chat import Chat, Prompt, ask_twice
+from triptych.backends.prompts.chat import CUT_SHORT, Chat, Prompt, ask_twice
 from triptych.backends.prompts.judging import Look
 from triptych.backends.prompts.photographs import (
     PhotographReply,
@@ -53,7 +53,9 @@ _GATHERING = 0.05  # seconds that a brief waits for others to share its prompt
 class Gathering(Generic[Q, A]):
     """Single requests that come at about the same time, answered as batches."""
 
-    def __init__(self, answer: Callable[[Sequence[Q]], Coroutine[Any, Any, Sequence[A]]], most: int) -> None:
+    def __init__(
+        self, answer: Callable[[Sequence[Q]], Coroutine[Any, Any, Sequence[A]]], most: Callable[[], int]
+    ) -> None:
         self._answer = answer
         self._most = most
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
@@ -65,7 +67,7 @@ class Gathering(Generic[Q, A]):
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[A] = loop.create_future()
         self._waiting.append((request, answered))
-        if len(self._waiting) >= self._most:
+        if len(self._waiting) >= self._most():
             self._begin()
         elif self._timer is None:
             self._timer = loop.call_later(_GATHERING, self._begin)
@@ -100,6 +102,7 @@ class ChatWriter:
 
     chat: Chat
     look: Look
+    together: int = MOST_AT_ONCE  # scenes in a prompt; fewer once replies were cut short
     prompts = staticmethod(writer_version)  # part of the spec
     _gathering: Gathering[SceneRequest, Metered[SceneDraft]] | None = None
 
@@ -109,7 +112,7 @@ class ChatWriter:
         Briefs that are asked for at the same time, by whomever, go into one prompt: each is its own job and
         its own fact, and a kill costs no more than the prompts under way.
         """
-        self._gathering = self._gathering or Gathering(self._write, MOST_AT_ONCE)
+        self._gathering = self._gathering or Gathering(self._write, lambda: self.together)
         return await asyncio.gather(*(self._gathering.ask(request) for request in requests))
 
     async def describe(self, requests: Sequence[PhotographRequest]) -> Answered[SceneDraft]:
@@ -181,8 +184,21 @@ class ChatWriter:
         read = await ask_twice(self.chat, prompt, ScenesReply)
         spent = replace(read.receipt, seconds=time.perf_counter() - began)
         receipts = spent.split(len(asked))
+        if isinstance(read.reply, CallFailed) and read.reply.reason == CUT_SHORT and len(asked) > 1:
+            return await self._in_halves(asked, turn, receipts)
         if isinstance(read.reply, CallFailed):
             receipts[0] = replace(receipts[0], raw="\n".join(read.texts))  # once: each scene has its call
             return [read.reply] * len(asked), receipts
         drafts, raw = zip(*scenes_of(read.reply, asked), strict=True)
         return [*drafts], [replace(one, raw=words) for one, words in zip(receipts, raw, strict=True)]
+
+    async def _in_halves(
+        self, asked: Sequence[Asked], turn: int, spent: Sequence[Receipt]
+    ) -> tuple[list[SceneDraft | CallFailed | BadReply], list[Receipt]]:
+        """The model's reply had no room for so many scenes: half of them at a time, from now on too."""
+        middle = len(asked) // 2
+        self.together = max(1, min(self.together, middle))
+        halves = [await self._batch(half, turn) for half in (asked[:middle], asked[middle:])]
+        drafts = [draft for half, _ in halves for draft in half]
+        receipts = [receipt for _, half in halves for receipt in half]
+        return drafts, [before + receipt for before, receipt in zip(spent, receipts, strict=True)]
