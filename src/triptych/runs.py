@@ -124,14 +124,19 @@ def open_run(path: Path, overrides: Iterable[str] = (), *, people: bool = False)
 
     `people`: their ratings overrule the gates.
     """
-    folder = RunFolder.existing(path)
-    recipe = recipe_of(folder, overrides)
-    configs = role_configs(recipe, folder.path)
-    plan = plan_of(recipe, configs)
+    folder, plan = plan_for(path, overrides)
+    configs = role_configs(plan.recipe, folder.path)
     with folder.open_ledger(read_only=True) as ledger:
         if people:
             plan = replace(plan, people=people_say(ratings(ledger)))
         yield Run(folder, plan, configs, ledger, load_slots(plan, ledger))
+
+
+def plan_for(path: Path, overrides: Iterable[str] = ()) -> tuple[RunFolder, Plan]:
+    """The run in a folder, and its recipe changed by `overrides` with the specs of its back ends."""
+    folder = RunFolder.existing(path)
+    recipe = recipe_of(folder, overrides)
+    return folder, plan_of(recipe, role_configs(recipe, folder.path))
 
 
 @contextmanager

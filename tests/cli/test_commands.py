@@ -293,3 +293,26 @@ def test_who_only_looks_at_facts_loads_no_codec(triptych: Triptych, tmp_path: Pa
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_counters_are_kept_until_facts_come_and_verify_counts_anew(
+    triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe, run = recipe_file(scenes=2), tmp_path / "runs/small"
+    triptych("mine", recipe)
+    kept, counters = run / ".counters.json", lambda: json.loads(kept.read_text())["by_rule"]
+    first = triptych("status", "runs/small", "--json").stdout
+    assert list(counters().values()) == [json.loads(first)]  # mine left them
+    other = triptych("status", "runs/small", "--json", "--set", "threshold=4.9").stdout
+    assert len(counters()) == 2
+    kept.write_text(kept.read_text().replace('"scenes":2', '"scenes":7'))
+    assert json.loads(triptych("status", "runs/small", "--json").stdout)["funnel"]["scenes"] == 7
+    told = triptych("verify", "runs/small")
+    assert told.returncode == 1
+    assert "wrong_counters" in told.stdout
+    assert not kept.exists()
+    assert triptych("verify", "runs/small").returncode == 0
+    assert triptych("status", "runs/small", "--json").stdout == first  # counted from the facts again
+    assert triptych("status", "runs/small", "--json", "--set", "threshold=4.9").stdout == other
+    triptych("mine", recipe, "--set", "scenes=3")  # new facts
+    assert json.loads(triptych("status", "runs/small", "--json").stdout)["funnel"]["scenes"] == 3

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from triptych.cli.counters import Counters
 from triptych.cli.progress import Activity, announce, display, funnel_table, terminal
+from triptych.cli.status import counted
 from triptych.engines.cores import usable_cores
 from triptych.errors import WorkFailed
 from triptych.ledger.queries import costs, failures
@@ -65,9 +67,13 @@ def mine(
                 ended_at=ended_at,
                 gallery=str(run.folder.report.resolve()),
             )
-        console.print(funnel_table(view, console))
+        console.print(funnel_table(view.funnel, console))
         console.print(f"gallery: {run.folder.report.resolve()}")
-        return _conclude(console, mined.stopped, ended_at, run)
+        told = counted(run, view)
+        code = _conclude(console, mined.stopped, ended_at, run)
+    counters = Counters(run.folder, run.plan)
+    counters.keep(told, counters.stamp())  # as the ledger is now that it is closed, and still ours
+    return code
 
 
 def write_report(run: Run, command: str) -> None:

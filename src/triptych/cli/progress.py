@@ -7,7 +7,7 @@ import io
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -215,7 +215,7 @@ class Board:
             f"{_clock(activity.elapsed)} so far · ",
             f"about {_clock(left)} left" if (left := activity.seconds_left()) is not None else "…",
         )
-        parts: list[RenderableType] = [head, funnel_table(view, self._console), self._roles()]
+        parts: list[RenderableType] = [head, funnel_table(view.funnel, self._console), self._roles()]
         if told := reasons_told(view, activity):
             parts.append(Text(f"stopped by: {told}", style="dim"))
         return Group(*parts)
@@ -298,7 +298,7 @@ class JsonEvents:
         return None
 
 
-def funnel_table(view: RunView, console: Console) -> Table:
+def funnel_table(funnel: Mapping[str, int], console: Console) -> Table:
     """The funnel with a bar for each stage, and what share of the stage before came through."""
     table = Table(box=None, show_header=False, padding=(0, 1))
     table.add_column(style="bold", no_wrap=True)
@@ -306,10 +306,10 @@ def funnel_table(view: RunView, console: Console) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", style="dim", no_wrap=True)
     width = min(32, console.width - 34)  # what names, counts and shares leave
-    most = max(view.funnel.values(), default=0) or 1
+    most = max(funnel.values(), default=0) or 1
     before: int | None = None
     for stage in FUNNEL_STAGES:
-        count = view.funnel[stage]
+        count = funnel[stage]
         bar = "█" * round(width * count / most) or ("▏" if count else "")
         share = f"{count / before:.0%}" if before and stage not in ("sources", "attempts") else ""
         table.add_row(stage.replace("_", " "), f"{count:,}", Text(bar, style="cyan"), share)

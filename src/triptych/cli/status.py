@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,15 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from triptych.benchmarks.imitation import compare
-from triptych.brief import read_requests
+from triptych.cli.counters import Counters
 from triptych.cli.progress import align_numbers, funnel_table, terminal
 from triptych.errors import UserError
 from triptych.ledger.queries import RoleCost, costs, failures
 from triptych.ledger.run import RunFolder
-from triptych.ledger.verify import verify
+from triptych.ledger.verify import Problem, verify
 from triptych.mining.claim import claim_of
 from triptych.mining.select import RunView
-from triptych.records import RoleName
-from triptych.runs import Run, open_run
+from triptych.runs import Run, open_run, plan_for
 
 
 def status(
@@ -38,35 +36,49 @@ def status(
     """Print the funnel, cost and failures of a run under its own rule, or under another."""
     if rows is not None and not truth:
         raise UserError("--rows lists truth for every Pair: give --truth with it")
-    with open_run(path, overrides) as run:
-        view = run.view()
-        reasons = dict((view.rejections + Counter(failures(run.ledger))).most_common())
-        told: dict[str, Any] = {
-            "funnel": view.funnel,
-            "cost": {role: _cost(cost) for role, cost in costs(run.ledger).items()},
-            "failures": reasons,
-            "owed": dict(run.owed()),
-            "kinds": {kind: {"made": n.made, "kept": n.kept} for kind, n in view.kinds.items()},
-            "multiplier": view.multiplier,
-            "backward_filter": {"dropped": len(view.dropped)},
-            "paraphrases": dict(view.reworded),
-            "claim": None if (claim := claim_of(run.plan)) is None else asdict(claim),
-        }
-        if truth:
-            _add_truth(told, run, view, rows)
-        if requests is not None:
-            texts = (edit.instruction for slot in run.slots if slot.state for edit in slot.state.edits)
-            told["requests"] = compare([*texts], read_requests(requests)).told()
-        if json:
-            sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
-        else:
-            _print(terminal(), view, costs(run.ledger), reasons, told)
+    folder, plan = plan_for(path, overrides)
+    counters = Counters(folder, plan)
+    told = None if truth or requests is not None else counters.read()
+    if told is None:
+        stamp = counters.stamp()
+        with open_run(path, overrides) as run:
+            view = run.view()
+            told = counted(run, view)
+            counters.keep(told, stamp)
+            if truth:
+                _add_truth(told, run, view, rows)
+            if requests is not None:
+                from triptych.benchmarks.imitation import compare
+                from triptych.brief import read_requests
+
+                texts = (edit.instruction for slot in run.slots if slot.state for edit in slot.state.edits)
+                told["requests"] = compare([*texts], read_requests(requests)).told()
+    if json:
+        sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        _print(terminal(), told)
     return 0
+
+
+def counted(run: Run, view: RunView) -> dict[str, Any]:
+    """What programs read of a run, counted from its facts."""
+    return {
+        "funnel": view.funnel,
+        "cost": {role: _cost(cost) for role, cost in costs(run.ledger).items()},
+        "failures": dict((view.rejections + Counter(failures(run.ledger))).most_common()),
+        "owed": dict(run.owed()),
+        "kinds": {kind: {"made": n.made, "kept": n.kept} for kind, n in view.kinds.items()},
+        "multiplier": view.multiplier,
+        "backward_filter": {"dropped": len(view.dropped)},
+        "paraphrases": dict(view.reworded),
+        "claim": None if (claim := claim_of(run.plan)) is None else asdict(claim),
+    }
 
 
 def verify_run(path: Path, *, json: bool = False) -> int:
     """Print what is wrong with a run; 1 if anything is."""
-    problems = verify(RunFolder.existing(path))
+    folder = RunFolder.existing(path)
+    problems = [*verify(folder), *_wrong_counters(folder)]
     if json:
         listed = [{"kind": p.kind, "subject": p.subject, "detail": p.detail} for p in problems]
         sys.stdout.write(orjson.dumps({"problems": listed}, option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -79,6 +91,25 @@ def verify_run(path: Path, *, json: bool = False) -> int:
         if not problems:
             print(f"{path}: whole")
     return 1 if problems else 0
+
+
+def _wrong_counters(folder: RunFolder) -> Iterator[Problem]:
+    """Kept counters that aren't what the facts give; they are removed."""
+    if not folder.recipe.exists():
+        return
+    _, plan = plan_for(folder.path)
+    counters = Counters(folder, plan)
+    kept = counters.read()
+    if kept is None:
+        return
+    with open_run(folder.path) as run:
+        fresh = orjson.loads(orjson.dumps(counted(run, run.view())))
+    if kept != fresh:
+        counters.forget()
+        wrong = ", ".join(name for name in fresh if kept.get(name) != fresh[name])
+        yield Problem(
+            "wrong_counters", wrong, f"kept counters weren't what the facts give ({wrong}): removed"
+        )
 
 
 def _add_truth(told: dict[str, Any], run: Run, view: RunView, rows: Path | None) -> None:
@@ -95,27 +126,23 @@ def _cost(cost: RoleCost) -> dict[str, object]:
     return {"calls": cost.calls, "seconds": round(cost.seconds, 3), "price": cost.price}
 
 
-def _print(
-    console: Console,
-    view: RunView,
-    spent: dict[RoleName, RoleCost],
-    reasons: dict[str, int],
-    told: dict[str, Any],
-) -> None:
-    console.print(funnel_table(view, console))
+def _print(console: Console, told: dict[str, Any]) -> None:
+    console.print(funnel_table(told["funnel"], console))
     table = Table("role", "calls", "model-seconds", "price", box=None, header_style="dim")
     align_numbers(table)
-    for role, cost in spent.items():
-        price = "–" if cost.price is None else f"{cost.price:,.2f}"
-        table.add_row(role.replace("_", " "), f"{cost.calls:,}", f"{cost.seconds:,.1f}", price)
+    for role, cost in told["cost"].items():
+        price = "–" if cost["price"] is None else f"{cost['price']:,.2f}"
+        table.add_row(role.replace("_", " "), f"{cost['calls']:,}", f"{cost['seconds']:,.1f}", price)
     console.print(table)
-    if reasons:
+    if reasons := told["failures"]:
         console.print(
             "stopped by: " + " · ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in reasons.items())
         )
-    if view.multiplier is not None and len(view.triplets) != len(view.selected):
-        kinds = " · ".join(f"{kind} {n.kept:,} of {n.made:,}" for kind, n in view.kinds.items() if n.made)
-        console.print(f"kept: {kinds}; {view.multiplier:.2f} triplets for each selected one")
+    if told["multiplier"] not in (None, 1):
+        kinds = " · ".join(
+            f"{kind} {n['kept']:,} of {n['made']:,}" for kind, n in told["kinds"].items() if n["made"]
+        )
+        console.print(f"kept: {kinds}; {told['multiplier']:.2f} triplets for each selected one")
     if claim := told["claim"]:
         console.print(
             claim["uncalibrated"]

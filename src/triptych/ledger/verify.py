@@ -36,7 +36,9 @@ from triptych.records import (
     source_id,
 )
 
-ProblemKind = Literal["missing_image", "damaged_image", "wrong_id", "wrong_pair", "dangling_reference"]
+ProblemKind = Literal[
+    "missing_image", "damaged_image", "wrong_id", "wrong_pair", "dangling_reference", "wrong_counters"
+]
 
 _IMAGES_AT_ONCE = 1_000
 _FACTS_NAMED = 3  # of the facts that name a lost image
