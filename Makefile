@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := $(CURDIR)/requirements/constraints.txt
 
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
 
-.PHONY: mine dev test test-slow faults lint types layers unit bench agreement figures lock clean clean-runs clean-runs contract
+.PHONY: mine dev test test-slow faults lint types layers unit bench agreement figures lock clean clean-runs contract validator
 
 mine: $(VENV)/core.stamp
 	$(BIN)/triptych mine recipes/quickstart.yaml
@@ -67,6 +67,10 @@ RATINGS ?= ../shared/data/ratings/imagenhub.jsonl
 
 agreement: dev
 	$(BIN)/python benchmarks/agreement_page.py $(RATINGS)
+
+# Rewrites docs/validator.md and docs/validator/: the embedded judge on a pool of its own, ten minutes.
+validator: dev
+	$(BIN)/python -m benchmarks.validator_page
 
 # Rewrites docs/quickstart.md, docs/multiplied.md, docs/published.md and their pictures. PAIRS: real pairs, if there.
 PAIRS ?= ../shared/data/triplets

@@ -23,9 +23,9 @@ import argparse
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ DRAWN = (
 )  # of the sources of `rate`, without putting back: as varied as ratings of other sources would be
 RESAMPLES = 200
 RATERS, PER_PAIR = 6, 3
-PARTS = {"fit": 0.25, "rate": 0.45, "measure": 0.3}
+PARTS = {"fit": 0.35, "rate": 0.4, "measure": 0.25}
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ class Attempt:
     axes: Mapping[str, float]
     flaws: tuple[tuple[str, float], ...]
     seen: bool  # neither its flaws nor its settings are kept unseen
+    part: str = ""
 
 
 def main() -> None:
@@ -101,13 +102,18 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, help="keep the pool in this run folder, or take one from there")
     parsed = parser.parse_args()
     with pool_folder(parsed.pool) as folder:
-        if not (folder / "ledger.sqlite").exists():
-            mine(parse_recipe(POOL, origin="the pool's recipe", base=Path.cwd()), folder)
+        mined(folder)
         figures = measure(folder)
     if parsed.json:
         sys.stdout.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         print(yaml.safe_dump(figures, sort_keys=False))
+
+
+def mined(folder: Path) -> None:
+    """Mine the pool, unless it is there."""
+    if not (folder / "ledger.sqlite").exists():
+        mine(parse_recipe(POOL, origin="the pool's recipe", base=Path.cwd()), folder)
 
 
 @contextmanager
@@ -125,9 +131,7 @@ def measure(folder: Path) -> dict[str, Any]:
         attempts = known_attempts(run)
         pairs = [pair for pair in reached_validator(run.plan, run.slots) if pair.id in attempts]
         ratings = rate(attempts)
-        fitting = {
-            id_ for id_, attempt in attempts.items() if attempt.seen and part_of(attempt.source) == "fit"
-        }
+        fitting = {id_ for id_, attempt in attempts.items() if attempt.seen and attempt.part == "fit"}
         fitted = fit_pairs(
             columns(signal_specs(run.plan.specs)),
             [pair for pair in pairs if pair.id in fitting],
@@ -142,14 +146,12 @@ def measure(folder: Path) -> dict[str, Any]:
     ours = {axis: dict(zip(table.items, scored.scores[axis], strict=True)) for axis in AXES}
     ours["accept"] = dict(zip(table.items, scored.accept.round(4), strict=True))
     lowest = chosen_threshold(attempts, ours["accept"], accepted)
-    tested = {
-        id_: one for id_, one in attempts.items() if part_of(one.source) != "fit" and id_ in ours["accept"]
-    }
+    tested = {id_: one for id_, one in attempts.items() if one.part != "fit" and id_ in ours["accept"]}
     return {
         "seen": axes_and_decisions({k: v for k, v in tested.items() if v.seen}, ours, lowest),
         "unseen": axes_and_decisions({k: v for k, v in tested.items() if not v.seen}, ours, lowest),
         "by_flaw": by_flaw(tested, ours["accept"], lowest),
-        "guarantee": guarantee(folder, fitted, accepted),
+        "guarantee": guarantee(folder, fitted, accepted, {one.source: one.part for one in attempts.values()}),
     }
 
 
@@ -168,7 +170,9 @@ def known_attempts(run: Run) -> dict[str, Attempt]:
         seen = not ({kind for kind, _ in flaws} & UNSEEN_FLAWS or settings & UNSEEN_SETTINGS)
         axes = {"adherence": pair.truth.adherence, "aesthetics": pair.truth.aesthetics}
         found[triple.id] = Attempt(triple.source_image, pair.truth.good, axes, flaws, seen)
-    return found
+    sources = {attempt.source for attempt in found.values()}
+    parts = {source: part_of(source, sources) for source in sources}
+    return {id_: replace(attempt, part=parts[attempt.source]) for id_, attempt in found.items()}
 
 
 def rate(attempts: Mapping[str, Attempt]) -> list[Rating]:
@@ -176,9 +180,10 @@ def rate(attempts: Mapping[str, Attempt]) -> list[Rating]:
     return list(simulated_ratings(truth, raters=RATERS, per_pair=PER_PAIR, seed=0))  # type: ignore[arg-type]
 
 
-def part_of(source: str) -> str:
-    """Which part a source's ratings belong to."""
-    place = int(identify("part of the pool", source)[:8], 16) / 2**32
+def part_of(source: str, sources: Collection[str]) -> str:
+    """Which part a source's ratings belong to: by the place of its hash among those of all sources."""
+    own = identify("part of the pool", source)
+    place = sum(identify("part of the pool", other) < own for other in sources) / len(sources)
     for part, share in PARTS.items():
         if place < share:
             return part
@@ -193,7 +198,7 @@ def chosen_threshold(
     single = [
         Lane("forward", "all", one.source, (Candidate(id_, 0, float(accept[id_]), 0.0),))
         for id_, one in attempts.items()
-        if one.seen and part_of(one.source) == "rate" and id_ in accept
+        if one.seen and one.part == "rate" and id_ in accept
     ]
     rated = Rated.of(single, accepted, "uniform")
     for precision in CHOSEN:
@@ -240,7 +245,9 @@ def by_flaw(tested: Mapping[str, Attempt], accept: Mapping[str, float], lowest: 
     return told
 
 
-def guarantee(folder: Path, fitted: Calibration, accepted: Mapping[str, bool]) -> dict[str, Any]:
+def guarantee(
+    folder: Path, fitted: Calibration, accepted: Mapping[str, bool], parts: Mapping[str, str]
+) -> dict[str, Any]:
     """Thresholds from some of the rated sources at a time, and what they come to in `measure`."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "calibration.json"
@@ -248,8 +255,8 @@ def guarantee(folder: Path, fitted: Calibration, accepted: Mapping[str, bool]) -
         with open_run(folder, [f"calibration={file}", "accept=0"]) as run:
             found = list(lanes(run.plan, run.slots))
             policy = run.plan.recipe.policy
-    rated = Rated.of([lane for lane in found if part_of(lane.source) == "rate"], accepted, policy)
-    pool = Rated.of([lane for lane in found if part_of(lane.source) == "measure"], accepted, policy)
+    rated = Rated.of([lane for lane in found if parts[lane.source] == "rate"], accepted, policy)
+    pool = Rated.of([lane for lane in found if parts[lane.source] == "measure"], accepted, policy)
     best = max(
         (int(pool.known[place].sum()) for place in range(len(pool.picks.thresholds)) if kept(pool, place)),
         default=0,

@@ -181,15 +181,21 @@ class AxisModel:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """P(a person accepts) = logistic(intercept + Σ weight·score), weights ≥ 0."""
+    """P(a person accepts) = logistic(intercept + Σ weight·score + lower·lowest score), weights ≥ 0.
+
+    People accept what is good on every axis, so the lowest score says more than a sum can.
+    """
 
     intercept: float
     weights: Mapping[str, float]  # of each axis
+    lower: float = 0.0
 
     def probability(self, scores: Mapping[str, FloatArray]) -> FloatArray:
         """Probabilities from the calibrated scores of each axis."""
         logit: FloatArray = np.asarray(
-            self.intercept + sum(weight * scores[axis] for axis, weight in self.weights.items())
+            self.intercept
+            + sum(weight * scores[axis] for axis, weight in self.weights.items())
+            + self.lower * np.min([scores[axis] for axis in self.weights], axis=0)
         )
         return 1 / (1 + np.exp(-logit))
 

@@ -91,11 +91,20 @@ def join_ratings(
 
 
 def default_candidates(table: SignalTable) -> tuple[Candidate, ...]:
-    """All signals, with and without interactions, at three strengths of shrinkage."""
-    names = tuple(column.name for column in table.columns)
+    """All signals, judges' answers alone, and each judge's alone, at three strengths of shrinkage.
+
+    The small ones are for few ratings. Only all signals together come with interactions too.
+    """
+    every = tuple(column.name for column in table.columns)
+    asked = tuple(column.name for column in table.columns if column.asked)
+    judges = dict.fromkeys(name.rpartition(".")[0] for name in asked)
+    each = [tuple(name for name in asked if name.rpartition(".")[0] == judge) for judge in judges]
+    menus = dict.fromkeys(
+        [(every, False), (every, True), *((names, False) for names in (asked, *each) if names)]
+    )
     return tuple(
         Candidate(names, interactions, shrinkage)
-        for interactions in (False, True)
+        for names, interactions in menus
         for shrinkage in (0.03, 0.2, 1)
     )
 
@@ -266,7 +275,8 @@ def fit_acceptance(scores: Mapping[str, FloatArray], accepted: BoolArray) -> Acc
     if accepted.all() or not accepted.any():
         which = "accepted" if accepted.all() else "rejected"
         raise UserError(f"every rated item was {which}: P(accept) needs some of both; rate more items")
-    inputs = np.column_stack([np.ones(len(accepted)), *scores.values()])
+    lowest = np.min(list(scores.values()), axis=0)
+    inputs = np.column_stack([np.ones(len(accepted)), *scores.values(), lowest])
     side = np.where(accepted, 1.0, -1.0)
 
     def loss(weights: FloatArray) -> tuple[float, FloatArray]:
@@ -275,10 +285,10 @@ def fit_acceptance(scores: Mapping[str, FloatArray], accepted: BoolArray) -> Acc
         gradient[1:] += 0.1 * weights[1:]
         return float(np.logaddexp(0, -margin).sum() + 0.05 * (weights[1:] ** 2).sum()), gradient
 
-    bounds = [(None, None)] + [(0.0, None)] * len(scores)
+    bounds = [(None, None)] + [(0.0, None)] * (len(scores) + 1)
     best = minimize(loss, np.zeros(inputs.shape[1]), jac=True, bounds=bounds, method="L-BFGS-B").x
-    weights = {axis: float(weight) for axis, weight in zip(scores, best[1:], strict=True)}
-    return Acceptance(float(best[0]), weights)
+    weights = {axis: float(weight) for axis, weight in zip(scores, best[1:-1], strict=True)}
+    return Acceptance(float(best[0]), weights, float(best[-1]))
 
 
 def fit_calibration(
