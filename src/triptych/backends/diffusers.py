@@ -33,6 +33,7 @@ from triptych.backends.weights import (
     loading,
     looks_like_path,
     need,
+    present,
     quiet,
     release,
     weights_key,
@@ -104,6 +105,10 @@ class _Pipeline(Generic[R]):
     async def load(self) -> None:
         """Load the weights, if nobody has."""
         await asyncio.to_thread(self._loaded)
+
+    async def reach(self) -> str:
+        """What there is of the model on this machine. UserError where it can't work here."""
+        return await asyncio.to_thread(present, self._role, self.settings)
 
     def ready(self) -> None:
         """Raises UserError where the model's files aren't there, or are another model's."""

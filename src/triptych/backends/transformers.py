@@ -32,6 +32,7 @@ from triptych.backends.weights import (
     held,
     loading,
     need,
+    present,
     quiet,
     release,
     weights_key,
@@ -376,6 +377,10 @@ class _LocalRole:
     def _prompts(self) -> str:
         return writer_version() if self.config.role == "writer" else judge_version()
 
+    async def reach(self) -> str:
+        """What there is of the model on this machine. UserError where it can't work here."""
+        return await asyncio.to_thread(present, self.config.role.replace("_", " "), self.settings)
+
     def ready(self) -> None:
         """Raises UserError where the model's files aren't there."""
         check_folder(self.config.role.replace("_", " "), self.settings.model, "config.json")
@@ -387,6 +392,10 @@ class _LocalRole:
     async def load(self) -> None:
         """Load the weights, if nobody has."""
         await asyncio.to_thread(self.chat.loaded)
+
+    async def close(self) -> None:
+        """Let go of the weights, if they are in this process."""
+        self.release()
 
     def release(self) -> None:
         """Let go of the weights."""

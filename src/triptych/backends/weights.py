@@ -108,6 +108,33 @@ def device_of(settings: LocalSettings) -> str:
     return settings.device
 
 
+def present(role: str, settings: LocalSettings) -> str:
+    """What there is of a model before it is loaded: device, weights. UserError where it can't work here."""
+    torch = need(role, "transformers", "torch")
+    device = device_of(settings)
+    if looks_like_path(settings.model):
+        folder = Path(settings.model).expanduser()
+    else:
+        hub = need(role, "huggingface_hub")
+        try:
+            folder = Path(
+                hub.snapshot_download(settings.model, revision=settings.revision, local_files_only=True)
+            )
+        except FileNotFoundError:
+            return f"on {device}; the weights aren't here yet: they come from the Hub when first asked"
+    size = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+    here = f"weights here ({size / 1e9:.1f} GB)"
+    if not device.startswith("cuda"):
+        return f"on {device}; {here}"
+    found = torch.cuda.get_device_properties(device)
+    if size > found.total_memory and settings.offload == "none" and settings.quantisation == "none":
+        raise UserError(
+            f"{role}: {settings.model} has {size / 1e9:.0f} GB of weights and {found.name} has"
+            f" {found.total_memory / 1e9:.0f} GB: set offload: model, or quantisation: bitsandbytes-4bit"
+        )
+    return f"on {found.name} ({found.total_memory / 1e9:.0f} GB); {here}"
+
+
 def weights_key(settings: LocalSettings, *more: Json) -> str:
     """Name of a copy in memory: roles with equal keys share it."""
     parts = [settings.model, settings.revision, settings.dtype, settings.quantisation, settings.offload]
