@@ -30,6 +30,7 @@ class Under:
     backward: dict[str, Any]
     own: float  # the recipe's own rule.backward
     paraphrases: dict[str, int]
+    size: str  # seed and scenes of its recipe
 
 
 def under(run: Path, *overrides: str) -> Under:
@@ -37,8 +38,10 @@ def under(run: Path, *overrides: str) -> Under:
     with open_run(run, overrides) as opened:
         view = opened.view()
         measured = measured_run(opened, view)
-        backward = opened.plan.recipe.rule.backward
-        return Under(view, measured.kinds(), measured.backward(), backward, dict(view.reworded))
+        recipe = opened.plan.recipe
+        size = f"seed {recipe.seed}, {recipe.scenes} scenes"
+        told = measured.kinds(), measured.backward(), recipe.rule.backward, dict(view.reworded)
+        return Under(view, *told, size)
 
 
 def main(quickstart: Path, trivial: Path) -> None:
@@ -46,7 +49,7 @@ def main(quickstart: Path, trivial: Path) -> None:
 
 
 def page(quickstart: Path, trivial: Path) -> str:
-    own, without = under(quickstart), under(quickstart, "backward=1")
+    own, without, planted_run = under(quickstart), under(quickstart, "backward=1"), under(trivial)
     selected, leaving = len(own.view.selected), len(own.view.triplets)
     kinds = table(KINDS_HEAD, kind_rows(without, own))
     derived = table(("threshold", "multiplier", *KINDS[1:]), derived_rows(quickstart))
@@ -54,7 +57,8 @@ def page(quickstart: Path, trivial: Path) -> str:
     return f"""# Multiplied, measured
 
 Written by `make figures` from two runs on the embedded studio, each beside the studio's own truth:
-`recipes/quickstart.yaml`, and `benchmarks/trivial.yaml`, in which trivial successes are planted. Good: above
+`recipes/quickstart.yaml` ({own.size}), and `benchmarks/trivial.yaml` ({planted_run.size}), in which trivial
+successes are planted. Good: above
 4.0 on both true axes. Intervals are Wilson's at 95 %. Every row is a query over the two runs.
 
 ## The quickstart
@@ -77,7 +81,7 @@ Forward: made are those selected. Chains: made are those attempted to the end. O
 
 Nearly every picture of `benchmarks/trivial.yaml` that should show several things lacks one, its editor
 touches the picture even where there is nothing to do, and no gate before the backward filter is strict:
-{under(trivial).view.funnel["selected"]} edits are selected. What `rule.backward`, the lowest adherence of an
+{planted_run.view.funnel["selected"]} edits are selected. What `rule.backward`, the lowest adherence of an
 inverse, takes out:
 
 {planted}
