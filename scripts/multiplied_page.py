@@ -1,4 +1,4 @@
-"""Write docs/multiplied.md from a finished quickstart and a run of planted trivial successes: `make figures`.
+"""Write docs/multiplied.md, a section for each run: `make figures`.
 
 python scripts/multiplied_page.py runs/quickstart runs/trivial
 """
@@ -30,6 +30,7 @@ class Under:
     backward: dict[str, Any]
     own: float  # the recipe's own rule.backward
     paraphrases: dict[str, int]
+    name: str
     size: str  # seed and scenes of its recipe
 
 
@@ -41,56 +42,59 @@ def under(run: Path, *overrides: str) -> Under:
         recipe = opened.plan.recipe
         size = f"seed {recipe.seed}, {recipe.scenes} scenes"
         told = measured.kinds(), measured.backward(), recipe.rule.backward, dict(view.reworded)
-        return Under(view, *told, size)
+        return Under(view, *told, recipe.name, size)
 
 
-def main(quickstart: Path, trivial: Path) -> None:
-    PAGE.write_text(page(quickstart, trivial), encoding="utf-8")
+def main(*runs: Path) -> None:
+    measured = [(run, under(run)) for run in runs]
+    sections = [planted(run, own) if own.name == "trivial" else multiplied(run, own) for run, own in measured]
+    PAGE.write_text("\n".join([HEAD, *sections]), encoding="utf-8")
 
 
-def page(quickstart: Path, trivial: Path) -> str:
-    own, without, planted_run = under(quickstart), under(quickstart, "backward=1"), under(trivial)
+HEAD = """# Multiplied, measured
+
+Runs on the embedded studio, each beside the studio's own truth, written by `make figures`. Good: above 4.0 on
+both true axes. Intervals are Wilson's at 95 %. Every row is a query over a run.
+"""
+
+
+def multiplied(run: Path, own: Under) -> str:
+    """What inversion and the rest give, and at which precision."""
     selected, leaving = len(own.view.selected), len(own.view.triplets)
-    kinds = table(KINDS_HEAD, kind_rows(without, own))
-    derived = table(("threshold", "multiplier", *KINDS[1:]), derived_rows(quickstart))
-    planted, strict = (table(BACKWARD_HEAD, backward_rows(run)) for run in (trivial, quickstart))
-    return f"""# Multiplied, measured
-
-Written by `make figures` from two runs on the embedded studio, each beside the studio's own truth:
-`recipes/quickstart.yaml` ({own.size}), and `benchmarks/trivial.yaml` ({planted_run.size}), in which trivial
-successes are planted. Good: above
-4.0 on both true axes. Intervals are Wilson's at 95 %. Every row is a query over the two runs.
-
-## The quickstart
+    return f"""## {own.name.capitalize()} ({own.size})
 
 **{own.view.multiplier} triplets leave for each one selected** ({leaving} for {selected}; other wordings not
 counted). The paper's table gives 2.21.
 
-{kinds}
+{table(KINDS_HEAD, kind_rows(under(run, "backward=1"), own))}
 
 Forward: made are those selected. Chains: made are those attempted to the end. Others: judged to the end.
 {other_wordings(own)}
 
-## Thresholds of derived pairs
+### Thresholds of derived pairs
 
 `rule.derived.threshold`, both axes; everything else as in the recipe. What is kept, and its precision.
 
-{derived}
+{table(("threshold", "multiplier", *KINDS[1:]), derived_rows(run))}
 
-## Planted trivial successes
+### The backward filter where gates are strict
+
+The recipe's own value is {own.own:g}.
+
+{table(BACKWARD_HEAD, backward_rows(run))}
+"""
+
+
+def planted(run: Path, own: Under) -> str:
+    """What the backward filter catches where there is something to catch."""
+    return f"""## Planted trivial successes ({own.size})
 
 Nearly every picture of `benchmarks/trivial.yaml` that should show several things lacks one, its editor
 touches the picture even where there is nothing to do, and no gate before the backward filter is strict:
-{planted_run.view.funnel["selected"]} edits are selected. What `rule.backward`, the lowest adherence of an
-inverse, takes out:
+{own.view.funnel["selected"]} edits are selected. What `rule.backward`, the lowest adherence of an inverse,
+takes out:
 
-{planted}
-
-On the quickstart, whose gates are strict:
-
-{strict}
-
-Its own value is {own.own:g}.
+{table(BACKWARD_HEAD, backward_rows(run))}
 """
 
 
@@ -161,4 +165,4 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:]))

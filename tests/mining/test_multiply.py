@@ -190,7 +190,7 @@ def test_chains_join_a_finished_run_and_a_raised_budget_goes_on(tmp_path: Path) 
 
 def test_derived_pairs_can_be_held_to_other_thresholds_without_a_call(tmp_path: Path) -> None:
     rates = {"soft_filter": {"pass_rate": 1.0}, "validator": {"pass_rate": 0.5}}
-    mine(recipe(rates, multiply=BOTH, scenes=6), tmp_path / "run")
+    mine(recipe(rates, multiply=BOTH, scenes=6, rule={"backward": 1}), tmp_path / "run")
     with open_run(tmp_path / "run") as run:
         strict = run.view()
     with open_run(tmp_path / "run", ["derived.threshold=1"]) as run:

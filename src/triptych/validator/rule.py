@@ -99,7 +99,7 @@ class Rule(_OneNumberForBoth):
         default=None, ge=0, le=1, description="lowest P(accept); needs a calibration, and replaces threshold"
     )
     backward: float = Field(
-        default=2.0, ge=1, le=5, description="lowest adherence of its inverse that leaves a triplet in"
+        default=4.0, ge=1, le=5, description="lowest adherence of its inverse that leaves a triplet in"
     )
     derived: DerivedRule = DerivedRule()
     same_meaning: float = Field(
