@@ -8,21 +8,22 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from triptych.backends.studio.attempt import Outcome, attempt
+from triptych.backends.studio.backend import StudioBackend
 from triptych.backends.studio.canvas import from_uint8, generator, to_uint8
 from triptych.backends.studio.derived_truth import worst_damage
 from triptych.backends.studio.edits import EditPlan
 from triptych.backends.studio.subjects import PhotographSubject, StudioSubject
-from triptych.backends.studio.world import FILE_NAME, KnownPicture, WorldStore
+from triptych.backends.studio.world import KnownPicture
 from triptych.errors import CallFailed, Refused
 from triptych.pixels.picture import Picture
-from triptych.records import Spec, hash_bytes
-from triptych.roles import Answered, BackendSettings, EditRequest, Placement, RoleConfig, spec_of
+from triptych.records import hash_bytes
+from triptych.roles import Answered, EditRequest
 
 
-class StudioEditor:
+class StudioEditor(StudioBackend):
     """Edits pictures of the studio, and photographs as a whole."""
 
-    class Settings(BackendSettings):
+    class Settings(StudioBackend.Settings):
         """How able the editor is."""
 
         # Share of attempts that are really good: "standard" about .40, "hard" about .15 and less even.
@@ -30,18 +31,8 @@ class StudioEditor:
         # Share of attempts with nothing to do in which the picture is touched all the same: planted.
         restless: float = Field(default=0.0, ge=0, le=1)
 
+    settings: Settings
     revision: ClassVar[str] = "1"
-    placement: ClassVar[Placement] = "cpu"
-
-    def __init__(self, config: RoleConfig) -> None:
-        self.config = config
-        self.settings = self.Settings.model_validate(dict(config.settings))
-        self.world = WorldStore(config.run_folder / FILE_NAME)
-
-    @property
-    def spec(self) -> Spec:
-        """What determines the answers."""
-        return spec_of(self.config, self.settings, self.revision)
 
     async def edit(self, requests: Sequence[EditRequest]) -> Answered[Picture]:
         """The edited picture for each request; what the studio's Writer never wrote is refused."""

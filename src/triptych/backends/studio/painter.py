@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from triptych.backends.studio.backend import StudioBackend
 from triptych.backends.studio.canvas import generator, to_uint8
 from triptych.backends.studio.layout import lay_out, worst_overlap
 from triptych.backends.studio.mishaps import MISHAPS, spoil
@@ -16,36 +17,26 @@ from triptych.backends.studio.render import render
 from triptych.backends.studio.scene import Scene
 from triptych.backends.studio.truth import SourceTruth
 from triptych.backends.studio.wishes import pick
-from triptych.backends.studio.world import FILE_NAME, KnownPicture, WorldStore
+from triptych.backends.studio.world import KnownPicture
 from triptych.errors import CallFailed, Refused
 from triptych.pixels.picture import Picture
-from triptych.records import Spec, hash_bytes
-from triptych.roles import Answered, BackendSettings, PaintRequest, Placement, RoleConfig, spec_of
+from triptych.records import hash_bytes
+from triptych.roles import Answered, PaintRequest
 
 CROWDED_OUT = 0.6  # share of a thing's box: a layout that covers more of it looks wrong, whatever was meant
 
 
-class StudioPainter:
+class StudioPainter(StudioBackend):
     """Paints the prompts that the studio's Writer wrote."""
 
-    class Settings(BackendSettings):
+    class Settings(StudioBackend.Settings):
         """How often the painter fails beyond its common mishaps."""
 
         # Share of pictures that lack a thing which the prompt names: planted, to try a run's checks.
         omits: float = Field(default=0.0, ge=0, le=1)
 
+    settings: Settings
     revision: ClassVar[str] = "1"
-    placement: ClassVar[Placement] = "cpu"
-
-    def __init__(self, config: RoleConfig) -> None:
-        self.config = config
-        self.settings = self.Settings.model_validate(dict(config.settings))
-        self.world = WorldStore(config.run_folder / FILE_NAME)
-
-    @property
-    def spec(self) -> Spec:
-        """What determines the answers."""
-        return spec_of(self.config, self.settings, self.revision)
 
     async def paint(self, requests: Sequence[PaintRequest]) -> Answered[Picture]:
         """One picture for each request; a prompt that the studio's Writer never wrote is refused."""

@@ -7,6 +7,7 @@ from typing import ClassVar, cast
 
 import numpy as np
 
+from triptych.backends.studio.backend import StudioBackend
 from triptych.backends.studio.canvas import generator
 from triptych.backends.studio.derived_plans import inverse_in_full, joined, speaks_of_what_is_gone
 from triptych.backends.studio.derived_wording import order_for, paraphrases
@@ -15,22 +16,16 @@ from triptych.backends.studio.prompts import Wish, write_prompt
 from triptych.backends.studio.proposals import propose_edit, propose_for_photograph
 from triptych.backends.studio.wishes import propose_wish
 from triptych.backends.studio.wording import instruction_for
-from triptych.backends.studio.world import FILE_NAME, WorldStore
 from triptych.errors import CallFailed, Refused
-from triptych.records import Spec
 from triptych.roles import (
     Answered,
-    BackendSettings,
     EditDraft,
     InvertRequest,
     JoinRequest,
     ParaphraseRequest,
     PhotographRequest,
-    Placement,
-    RoleConfig,
     SceneDraft,
     SceneRequest,
-    spec_of,
 )
 
 PHOTOGRAPH_OPERATIONS: tuple[Operation, ...] = ("style", "degrade", "color_correction", "weather")
@@ -38,24 +33,10 @@ OFTEN: frozenset[Operation] = frozenset({"add", "remove", "replace", "color"})
 ROUNDS = 4  # through the operations, in search of one more edit
 
 
-class StudioWriter:
+class StudioWriter(StudioBackend):
     """Writes scenes and the edits that fit them, one for each seed."""
 
-    class Settings(BackendSettings):
-        """Nothing to set."""
-
     revision: ClassVar[str] = "1"
-    placement: ClassVar[Placement] = "cpu"
-
-    def __init__(self, config: RoleConfig) -> None:
-        self.config = config
-        self.settings = self.Settings.model_validate(dict(config.settings))
-        self.world = WorldStore(config.run_folder / FILE_NAME)
-
-    @property
-    def spec(self) -> Spec:
-        """What determines the answers."""
-        return spec_of(self.config, self.settings, self.revision)
 
     async def write(self, requests: Sequence[SceneRequest]) -> Answered[SceneDraft]:
         """One scene with its edits for each brief; fewer edits where the scene offers no more."""
