@@ -247,3 +247,18 @@ def test_a_judge_that_does_not_look_is_refused_with_the_numbers_unless_forced(
     roles["validator"] = {"pass_rate": 0.0}
     mine(recipe(roles, scenes=6, attempts=2, rule=rule), tmp_path / "sound")
     assert told(capsys, "validator", "health", "--run", tmp_path / "sound")["refused"] is None
+
+
+def test_an_audit_scores_by_a_calibration(
+    mined: Path, calibration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, "export", mined, "--to", tmp_path / "data", "--no-mark", "--json")
+    command = ["audit", mined, tmp_path / "data", "--out", tmp_path / "audits", "--json"]
+    raw = told(capsys, *command)
+    scored = told(capsys, *command, "--validator", calibration)
+    data, run = scored["data"], scored[mined.name]
+    assert data["n"] == run["n"] > 0  # type: ignore[index]
+    assert data["geometric"] == run["geometric"]  # type: ignore[index]
+    assert data["geometric"] != raw["data"]["geometric"]  # type: ignore[index]
+    lonely = ["audit", tmp_path / "data", "--validator", calibration, "--out", tmp_path / "audits"]
+    assert "put it into that run's folder" in refused(capsys, *lonely)

@@ -22,7 +22,7 @@ def _struct(data: bytes) -> dict[str, object]:
     return {"bytes": data, "path": None}
 
 
-def _parquet(path: Path, rows: list[dict[str, object]]) -> None:
+def parquet_file(path: Path, rows: list[dict[str, object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), path)
 
@@ -65,7 +65,7 @@ def instruct_pix2pix(folder: Path) -> None:
         }
         for text, (before, after) in zip(WORDS, PICTURES, strict=True)
     ]
-    _parquet(folder / "data/train-00000-of-00001.parquet", rows)
+    parquet_file(folder / "data/train-00000-of-00001.parquet", rows)
 
 
 def magicbrush(folder: Path) -> None:
@@ -80,7 +80,7 @@ def magicbrush(folder: Path) -> None:
         }
         for turn, (text, (before, after)) in enumerate(zip(WORDS, PICTURES, strict=True))
     ]
-    _parquet(folder / "train.parquet", rows)
+    parquet_file(folder / "train.parquet", rows)
 
 
 def omni_edit(folder: Path) -> None:
@@ -95,7 +95,7 @@ def omni_edit(folder: Path) -> None:
         }
         for n, (text, (before, after)) in enumerate(zip(WORDS, PICTURES, strict=True))
     ]
-    _parquet(folder / "dev.parquet", rows)
+    parquet_file(folder / "dev.parquet", rows)
 
 
 def hq_edit(folder: Path) -> None:
@@ -111,7 +111,7 @@ def hq_edit(folder: Path) -> None:
         }
         for text, (before, after) in zip(WORDS, PICTURES, strict=True)
     ]
-    _parquet(folder / "train.parquet", rows)
+    parquet_file(folder / "train.parquet", rows)
 
 
 def any_edit(folder: Path) -> None:
@@ -174,7 +174,7 @@ def img_edit(folder: Path) -> None:
         {"input_images": [before], "output_images": [after], "prompt": text, "task": "add"}
         for text, (before, after) in zip(WORDS, names, strict=True)
     ]
-    _parquet(folder / "index.parquet", rows)
+    parquet_file(folder / "index.parquet", rows)
 
 
 def img_edit_turns(folder: Path) -> None:
@@ -235,7 +235,7 @@ def image_folder(folder: Path) -> None:
 def bagel(folder: Path) -> None:
     """One record of two steps: the second starts from what the first made."""
     images = [PICTURES[0][0], PICTURES[0][1], PICTURES[1][1]]
-    _parquet(
+    parquet_file(
         folder / "chunk.parquet", [{"image_list": images, "instruction_list": [[word] for word in WORDS]}]
     )
 
@@ -250,7 +250,7 @@ def edit_reward(folder: Path) -> None:
         "right_output_image": _struct(PICTURES[1][1]),
         "vote_type": "leftvote",
     }
-    _parquet(folder / "train.parquet", [row])
+    parquet_file(folder / "train.parquet", [row])
 
 
 LAYOUTS: dict[str, Callable[[Path], None]] = {

@@ -18,6 +18,7 @@ from tests.datasets.foreign import (
     bagel,
     edit_reward,
     image_folder,
+    parquet_file,
     seed_data_edit,
     x2_edit,
 )
@@ -164,6 +165,10 @@ def test_what_holds_no_pairs_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "captions.jsonl").write_text('{"image": "a.jpg", "caption": "a pond"}\n')
     with pytest.raises(UserError, match=r"captions\.jsonl:1 has caption, image"):
         open_dataset(tmp_path)
+    row = {"image": {"bytes": picture(1), "path": None}, "caption": "a pond"}
+    parquet_file(tmp_path / "foreign" / "a.parquet", [row])
+    with pytest.raises(UserError, match=r"a\.parquet:0 has caption, image.*rename them to source_image"):
+        open_dataset(tmp_path / "foreign")
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(UserError, match="no data set that is known"):
         open_dataset(tmp_path / "notes.txt")

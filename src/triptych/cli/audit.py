@@ -27,6 +27,7 @@ from triptych.ledger.run import RunFolder
 from triptych.mining.select import Triplet
 from triptych.mining.state import Plan
 from triptych.recipe import load_recipe
+from triptych.records import RoleName
 from triptych.roles import RoleConfig
 from triptych.runs import Run, open_run, recipe_of
 from triptych.wiring import plan_of, role_configs
@@ -44,12 +45,17 @@ class Judge:
     """Who judges."""
 
     plan: Plan
-    config: RoleConfig
+    configs: Mapping[RoleName, RoleConfig]
+
+    @property
+    def backend(self) -> str:
+        """The validator's."""
+        return self.configs["validator"].backend
 
     @property
     def is_studio(self) -> bool:
         """Whether it knows the embedded studio's pictures alone."""
-        return self.config.backend.startswith(_STUDIO)
+        return self.backend.startswith(_STUDIO)
 
 
 def audit(
@@ -66,7 +72,7 @@ def audit(
     names = _names(paths)
     console = terminal(stderr=json)
     with AuditFolder(out).opened() as (ledger, images):
-        auditor = Auditor(judge.plan, judge.config, ledger, images)
+        auditor = Auditor(judge.plan, judge.configs, ledger, images)
         audits = [
             _audited(path, name, judge, auditor, sample, seed, console)
             for path, name in zip(paths, names, strict=True)
@@ -119,10 +125,24 @@ def _judge(validator: Path | None, paths: Sequence[Path]) -> Judge:
     if validator.is_dir():
         folder = RunFolder.existing(validator)
         recipe, place = recipe_of(folder), folder.path
+    elif (
+        validator.suffix == ".json"
+    ):  # a calibration, for the judges of the run that it lies in, or an audited one
+        runs = [path for path in (validator.parent, *paths) if _is_run(path)]
+        if not runs:
+            raise UserError(
+                f"{validator} reads the judges of a run: put it into that run's folder, or name it in a"
+                " recipe as rule.calibration"
+            )
+        folder = RunFolder.existing(runs[0])
+        recipe, place = recipe_of(folder, [f"calibration={validator.resolve()}"]), folder.path
     else:
         recipe, place = load_recipe(validator), validator.parent
-    config = role_configs(recipe, place)["validator"]
-    return Judge(plan_of(recipe, {"validator": config}), config)
+    roles: tuple[RoleName, ...] = ("validator",)
+    if recipe.rule.calibration is not None:
+        roles = ("soft_filter", "validator")
+    configs = {role: config for role, config in role_configs(recipe, place).items() if role in roles}
+    return Judge(plan_of(recipe, configs), configs)
 
 
 def _is_run(path: Path) -> bool:
@@ -135,7 +155,9 @@ def _audited(
     told = _progress(console, name)
     if _is_run(path):
         with open_run(path) as run:
-            studio = _made_by_studio([{role: spec.backend for role, spec in run.plan.specs.items()}])
+            makers: dict[str, str] = {role: spec.backend for role, spec in run.plan.specs.items()}
+            written = all(one.scene.origin == "written" for one in run.view().triplets)
+            studio = written and _made_by_studio([makers])
             outcome = _judged_run(run, judge, auditor, sample, seed, told)
     else:
         data = open_dataset(path)
@@ -152,8 +174,8 @@ def _judged_run(
     triplets = in_order(run.view().triplets)
     if sample is not None and sample < len(triplets):
         triplets = random.Random(seed).sample(triplets, sample)
-    spec = judge.plan.spec_id("validator")
-    if run.plan.spec_id("validator") != spec:
+    own = run.plan.spec_id("validator"), run.plan.recipe.rule.calibration
+    if own != (judge.plan.spec_id("validator"), judge.plan.recipe.rule.calibration):
         return asyncio.run(auditor.judge(_samples(triplets, run), told))
     scored = [ScoredPair(one.source_image, one.category, one.scores) for one in triplets]
     return Outcome(scored, aligned=Counter(same=len(scored)) if scored else Counter())
@@ -177,9 +199,10 @@ def _made_by_studio(makers: Sequence[Mapping[str, str]]) -> bool:
 
 
 def makers_of_export(path: Path) -> list[dict[str, str]]:
-    """Back ends by role of each run that an export came from; empty for data sets of other hands."""
+    """Back ends by role of each run that an export came from; empty where other hands had a part in it."""
     try:
-        runs = orjson.loads((path / "export.json").read_bytes())["runs"]
+        told = orjson.loads((path / "export.json").read_bytes())
+        runs = told["runs"] if set(told["counts"]["origin"]) == {"written"} else []
         return [{role: spec["backend"] for role, spec in run["specs"].items()} for run in runs]
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return []
@@ -218,7 +241,7 @@ def _print(console: Console, audits: Sequence[Audit], judge: Judge) -> None:
                 console.print(f"{start}{n:,} pairs of two sizes: {_RULES[how]}")
         if one.note:
             console.print(
-                f"{start}uncalibrated: {judge.config.backend} learned from the embedded studio alone; of"
+                f"{start}uncalibrated: {judge.backend} learned from the embedded studio alone; of"
                 " these pictures its scores say nothing that may stand beside others'"
             )
 

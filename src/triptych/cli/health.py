@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from triptych.mining.canaries import compared
 from triptych.mining.lanes import reached_validator
 from triptych.pixels.picture import Picture
 from triptych.records import RoleName
+from triptych.roles import RoleConfig
 from triptych.runs import Run, open_run
 from triptych.validator.sanity import KindResult, Original, SanityPair, refusal, results, sanity_pairs
 
@@ -74,9 +75,10 @@ def _sanity(run: Run, count: int) -> dict[Any, KindResult]:
     if not originals:
         raise UserError(f"{run.folder.path} has no judged pairs yet to make sanity pairs of: mine first")
     wanted = sanity_pairs(originals, count)
-    config = run.configs["validator"]
+    plan = replace(run.plan, scorer=None)  # the judge itself is asked, not what a calibration makes of it
+    configs: dict[RoleName, RoleConfig] = {"validator": run.configs["validator"]}
     with AuditFolder(run.folder.path / HEALTH).opened() as (ledger, images):
-        auditor = Auditor(run.plan, config, ledger, images)
+        auditor = Auditor(plan, configs, ledger, images)
         outcome = asyncio.run(auditor.judge(_samples(run, wanted), lambda _: None))
     threshold = run.plan.recipe.rule.threshold.adherence
     return results(((one.category or "", one.scores.adherence) for one in outcome.scored), threshold)
