@@ -18,7 +18,7 @@ import pytest
 from tests.cli.conftest import Triptych, environment
 from triptych.mining.select import FUNNEL_STAGES
 
-COMMANDS = ("mine", "status", "verify", "export", "validator", "doctor")
+COMMANDS = ("mine", "status", "verify", "export", "validator", "train", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

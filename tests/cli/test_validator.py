@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.mining.test_loop import recipe
 from triptych.cli.main import main
 from triptych.mining.lanes import reached_validator
+from triptych.mining.select import Triplet
 from triptych.records import Rating
 from triptych.runs import mine, open_run
 from triptych.validator.ratings import AXES, write_ratings
@@ -133,6 +135,29 @@ def test_only_a_rated_editor_under_the_same_policy_is_promised_anything(
         assert found is not None
         assert found["precision"] is None
         assert why in str(found["uncalibrated"])
+
+
+def test_mining_goes_on_under_a_calibration(mined: Path, certified: Path, tmp_path: Path) -> None:
+    """The recipe that is kept names the file, and further attempts are accepted by it alone."""
+    shutil.copytree(mined, tmp_path / "run")
+    roles = {"screen": {"pass_rate": 1.0}, "validator": {"pass_rate": 0.3}}
+    rule = {"calibration": str(certified)} | OPEN
+    more = recipe(roles, scenes=30, sources_per_scene=2, edits_per_scene=2, attempts=4, rule=rule)
+    before = {triplet.attempt.id for triplet in selected_under(mined, certified)}
+    mine(more, tmp_path / "run")
+    lowest = json.loads(certified.read_bytes())["guarantee"]["groups"]["pooled"]["lowest"]
+    with open_run(tmp_path / "run") as run:
+        assert run.plan.recipe.rule.calibration == certified
+        assert not run.owed()
+        found = run.view().triplets
+    assert len(found) >= len(before)
+    assert {triplet.attempt.id for triplet in found} - before
+    assert all(t.scores.accept is not None and t.scores.accept >= lowest for t in found)
+
+
+def selected_under(path: Path, calibration: Path) -> list[Triplet]:
+    with open_run(path, [f"calibration={calibration}"]) as run:
+        return run.view().triplets
 
 
 def test_the_report_has_every_figure_with_interval_and_baselines(
