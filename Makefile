@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := $(CURDIR)/requirements/constraints.txt
 
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --upgrade
 
-.PHONY: mine dev test test-slow faults lint types layers unit bench agreement figures lock clean clean-runs contract validator
+.PHONY: mine dev test test-slow faults lint types layers unit bench agreement figures lock clean clean-runs contract validator review-pictures
 
 mine: $(VENV)/core.stamp
 	$(BIN)/triptych mine recipes/quickstart.yaml
@@ -80,6 +80,10 @@ figures: dev mine
 	$(BIN)/python scripts/quickstart_page.py runs/quickstart
 	$(BIN)/python scripts/multiplied_page.py runs/quickstart runs/trivial
 	$(BIN)/python scripts/published_page.py runs/quickstart $(wildcard $(PAIRS))
+
+# Rewrites the pictures of the review page from runs/quickstart.
+review-pictures: dev mine
+	$(BIN)/python scripts/review_pictures.py runs/quickstart
 
 # Refresh the locked versions (needs the network).
 lock: dev
