@@ -33,9 +33,12 @@ def main(run: Path) -> None:
             page.goto(f"{url}?{urlencode({'view': 'grid', 'sort': '-score', 'w': 300})}")
             page.wait_for_selector(".card [data-id]")
             keep(page, "review-grid.jpg")
+            forward = {"kind": "forward", "stage": "kept", "sort": "-score"}
+            page.goto(f"{url}?{urlencode({'view': 'grid'} | forward)}")
+            page.wait_for_selector(".card [data-id]")
             best = page.locator(".card [data-id]").first.get_attribute("data-id")
             page = browser.new_context(viewport=view, color_scheme="dark").new_page()
-            page.goto(f"{url}?{urlencode({'view': 'triplet', 'id': best, 'sort': '-score'})}")
+            page.goto(f"{url}?{urlencode({'view': 'triplet', 'id': best} | forward)}")
             page.wait_for_selector(".attempt")
             keep(page, "review-triplet.jpg")
             browser.close()

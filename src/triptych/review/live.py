@@ -91,15 +91,16 @@ class LiveRun:
 
     def _take_in(self, slots: Iterable[Slot], count: int) -> None:
         self.read, self.to_read = 0, count
-        shown = time.monotonic()
+        due = time.monotonic() + _SHOWN_EVERY
         for slot in slots:
             if slot.state is not None:
                 self._index.put(slot.state.scene.id, slot.ordinal, rows_of(self.plan, slot))
             self.read += 1
-            if time.monotonic() - shown > _SHOWN_EVERY:
+            if time.monotonic() > due:
+                began = time.monotonic()
                 self._index.publish()
                 self.sequence += 1
-                shown = time.monotonic()
+                due = time.monotonic() + max(_SHOWN_EVERY, 10 * (time.monotonic() - began))
         self._index.publish()
         self.to_read = 0
 

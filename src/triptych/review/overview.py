@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.datasets.dataset import thresholds
+from triptych.datasets.gallery.funnel import WORDING
 from triptych.datasets.gallery.page import reason_in_words
 from triptych.ledger.queries import costs, failures
 from triptych.mining.select import KINDS
@@ -21,40 +22,23 @@ _BIN = 0.05
 _EDGES: Final = np.round(np.arange(1, 5 + _BIN, _BIN), 2)
 _DERIVED: Final = tuple(kind for kind in KINDS if kind != "forward")
 
-# stage → its name, the stage its rate is taken of, how that reads, roles that it cost, what to ask the grid
-_FUNNEL: Final[tuple[tuple[str, str, str, str, tuple[str, ...], dict[str, str]], ...]] = (
-    ("scenes", "Scenes", "", "", ("writer", "importer"), {"kind": "scene"}),
-    ("sources", "Source pictures", "scenes", "per scene", ("painter",), {"kind": "source"}),
-    (
-        "screened",
-        "passed the screen",
-        "sources",
-        "kept",
-        ("screen",),
-        {"kind": "source", "passed": "soft_filter"},
-    ),
-    ("attempts", "Attempts", "screened", "per source", ("editor",), {"kind": "forward"}),
-    (
-        "soft_filter",
-        "passed the soft filter",
-        "attempts",
-        "kept",
-        ("soft_filter",),
-        {"passed": "soft_filter"},
-    ),
-    ("low_level", "passed the pixel checks", "soft_filter", "kept", ("checks",), {"passed": "low_level"}),
-    ("validator", "passed the validator", "low_level", "kept", ("validator",), {"passed": "validator"}),
-    ("selected", "Selected: the best of their edit", "validator", "kept", (), {"passed": "selected"}),
-    (
-        "derived",
-        "Derived: inverses, composites, chains",
-        "selected",
-        "per selected",
-        (),
-        {"kind": ",".join(_DERIVED)},
-    ),
-    ("kept", "Leave the run, after the backward filter", "selected", "per selected", (), {"stage": "kept"}),
-)
+_OWN_WORDING: Final = {
+    "derived": ("Derived: inverses, composites, chains", "selected", "per selected"),
+    "kept": ("Leave the run, after the backward filter", "selected", "per selected"),
+}
+# stage → roles that it cost, what to ask the grid
+_FUNNEL: Final[dict[str, tuple[tuple[str, ...], dict[str, str]]]] = {
+    "scenes": (("writer", "importer"), {"kind": "scene"}),
+    "sources": (("painter",), {"kind": "source"}),
+    "screened": (("screen",), {"kind": "source", "passed": "soft_filter"}),
+    "attempts": (("editor",), {"kind": "forward"}),
+    "soft_filter": (("soft_filter",), {"kind": "forward", "passed": "soft_filter"}),
+    "low_level": (("checks",), {"kind": "forward", "passed": "low_level"}),
+    "validator": (("validator",), {"kind": "forward", "passed": "validator"}),
+    "selected": ((), {"kind": "forward", "passed": "selected"}),
+    "derived": ((), {"kind": ",".join(_DERIVED)}),
+    "kept": ((), {"stage": "kept"}),
+}
 
 
 def overview(run: LiveRun) -> dict[str, Json]:
@@ -99,11 +83,11 @@ def funnel_counts(table: Table) -> dict[str, int]:
 def _funnel(table: Table, spent: Mapping[str, tuple[int, float, float | None]]) -> list[Json]:
     counts = funnel_counts(table)
     steps: list[Json] = []
-    for name, words, before, reads, roles, query in _FUNNEL:
-        base = counts.get(before, 0)
+    for name, (roles, query) in _FUNNEL.items():
+        words, before, reads = _OWN_WORDING.get(name) or WORDING[name]
+        base = counts.get(before or "", 0)
         paid = [spent[role] for role in roles if role in spent]
         prices = [price for _, _, price in paid if price is not None]
-        link = query if "kind" in query or "stage" in query else {"kind": "forward", **query}
         steps.append(
             {
                 "stage": name,
@@ -113,7 +97,7 @@ def _funnel(table: Table, spent: Mapping[str, tuple[int, float, float | None]]) 
                 "reads": reads,
                 "seconds": round(sum(seconds for _, seconds, _ in paid), 1) if paid else None,
                 "price": sum(prices) if prices else None,
-                "query": dict[str, Json](link.items()),
+                "query": dict[str, Json](query.items()),
             }
         )
     return steps

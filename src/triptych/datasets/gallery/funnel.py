@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 # stage → (what the page calls it, the stage its rate is taken of, how the rate reads)
-_WORDING: dict[str, tuple[str, str | None, str]] = {
+WORDING: dict[str, tuple[str, str | None, str]] = {
     "scenes": ("Scenes", None, ""),
     "sources": ("Source pictures", "scenes", "per scene"),
     "screened": ("passed the screen", "sources", "kept"),
@@ -69,7 +69,7 @@ def _row(number: int, stage: str, funnel: Mapping[str, int], largest: int) -> st
 
 
 def _wording(stage: str) -> tuple[str, str | None, str]:
-    return _WORDING.get(stage, (stage.replace("_", " "), None, ""))
+    return WORDING.get(stage, (stage.replace("_", " "), None, ""))
 
 
 def _percent(count: int, largest: int) -> str:

@@ -29,7 +29,7 @@ function Funnel({ steps }) {
   return html`<ol class="funnel">${steps.map((one) => html`<li key=${one.stage} data-stage=${one.stage}>
     <${Link} to=${{ view: "grid", all: 1, ...one.query }}>
       <span class="name">${one.words}</span>
-      <span class="rate">${one.rate === null || !one.reads ? "" : one.reads === "kept" ? `${percent(one.rate)} kept` : `${one.rate.toPrecision(3)} ${one.reads}`}</span>
+      <span class="rate">${one.rate === null || !one.reads ? "" : one.reads.startsWith("per ") ? `${one.rate.toPrecision(3)} ${one.reads}` : `${percent(one.rate)} ${one.reads}`}</span>
       <span class="cost">${one.seconds === null ? "" : duration(one.seconds)}${one.price ? ` · ${one.price.toFixed(2)}` : ""}</span>
       <span class="count">${number(one.count)}</span>
       <${Bar} share=${one.count / most} of=${(count[before[one.stage]] ?? one.count) / most} kind=${["selected", "kept"].includes(one.stage) ? "last" : ""}/>
