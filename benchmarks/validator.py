@@ -69,7 +69,7 @@ validator: studio
 rule:  # every gate open: whatever is made is judged
   {shows_prompt: 0, looks_right: 0, soft_adherence: 1, soft_aesthetics: 1, soft_unasked_change: 1,
    soft_pleasing: 0, largest_component: 0, shift: 10000, zoom: 10000}
-budget: {wall_seconds: 420}
+budget: {wall_seconds: 450}
 """
 CHOSEN = (0.95, 0.9, 0.85, 0.8, 0.7)  # precisions, of which the highest that can be certified is taken
 CONFIDENCE = 0.9
@@ -103,7 +103,10 @@ def main() -> None:
     parsed = parser.parse_args()
     with pool_folder(parsed.pool) as folder:
         mined(folder)
-        figures = measure(folder)
+        try:
+            figures = measure(folder)
+        except UserError as error:  # a machine so slow, or busy, that the pool came out small
+            sys.exit(f"the pool is too small to measure on: {error}")
     if parsed.json:
         sys.stdout.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
