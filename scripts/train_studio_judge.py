@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from studio_judge.attempts import HELD_OUT_SEEDS, RESERVED_SEEDS, Plan, make_attempts
+from studio_judge.attempts import HELD_OUT_SEEDS, LATER_SEEDS, RESERVED_SEEDS, Plan, make_attempts
 from studio_judge.card import write_card
 from studio_judge.fit import fit, predict
 from studio_judge.measured import load, measure_all
 
-from triptych.backends.studio.judge.model import FILE_NAME
+from triptych.backends.studio.judge.model import FILE_NAME, Model
 
 
 def main() -> None:
@@ -30,21 +30,39 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("work/studio_judge"), help="attempts and features")
     parser.add_argument("--out", type=Path, default=Path("src/triptych/backends/studio/judge"))
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--looks",
+        type=Path,
+        help="a judge.npz with its card.json beside it: its heads and screen are kept, its scores are"
+        " features, and the rest is learned from scenes that it never saw, two sources each",
+    )
+    parser.add_argument(
+        "--derived",
+        type=int,
+        default=0,
+        help="scenes that --looks learned from, for their derived pairs alone",
+    )
     chosen = parser.parse_args()
 
     learning, held_out = chosen.data / "learning", chosen.data / "held_out"
-    make_attempts(Plan(learning, chosen.scenes, RESERVED_SEEDS), chosen.processes)
+    looks = None if chosen.looks is None else Model.unpacked(chosen.looks.read_bytes())
+    sources, seeds = (8, RESERVED_SEEDS) if looks is None else (2, LATER_SEEDS)
+    make_attempts(Plan(learning, chosen.scenes, seeds, sources), chosen.processes)
+    if looks is not None:
+        others = Plan(learning, chosen.derived, RESERVED_SEEDS, derived_only=True)
+        make_attempts(others, chosen.processes)
     make_attempts(
-        Plan(held_out, chosen.held_out, HELD_OUT_SEEDS, attempts=5, unseen_settings=1.0), chosen.processes
+        Plan(held_out, chosen.held_out, HELD_OUT_SEEDS, sources=4, attempts=5, unseen_settings=1.0),
+        chosen.processes,
     )
     for folder in (learning, held_out):
         measure_all(folder, chosen.processes)
-    data, test = load(learning, chosen.scenes), load(held_out, chosen.held_out)
-    fitted = fit(data)
+    data, test = load(learning, chosen.scenes + chosen.derived), load(held_out, chosen.held_out)
+    fitted = fit(data, looks)
     packed = fitted.model.packed()
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / FILE_NAME).write_bytes(packed)
-    write_card(chosen.out, data, fitted, test, predict(fitted.model, test), packed)
+    write_card(chosen.out, data, fitted, test, predict(fitted.model, test), packed, chosen.looks)
     print(f"{chosen.out / FILE_NAME}: {len(packed) / 1e6:.2f} MB; figures in {chosen.out / 'CARD.md'}")
 
 

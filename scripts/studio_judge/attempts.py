@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import orjson
 
+from triptych.backends.studio.derived_truth import truth_of_pair, worst_damage
 from triptych.backends.studio.editor import StudioEditor
 from triptych.backends.studio.painter import StudioPainter
 from triptych.backends.studio.truth import UNSEEN_SETTINGS
@@ -23,11 +24,14 @@ from triptych.errors import CallFailed
 from triptych.pixels.picture import Picture
 from triptych.pixels.sizes import SIZES, Size, scaled
 from triptych.records import RoleName, hash_bytes
-from triptych.roles import EditRequest, PaintRequest, RoleConfig, SceneRequest
+from triptych.roles import EditRequest, InvertRequest, JoinRequest, PaintRequest, RoleConfig, SceneRequest
 
 # Mining's seeds are its recipes' own * 1,000,000 + ordinal; from here on they are the judge's.
 RESERVED_SEEDS = 1_000_000_000_000
+LATER_SEEDS = RESERVED_SEEDS + 250_000_000_000  # for what learns beside heads trained before, on the first
 HELD_OUT_SEEDS = RESERVED_SEEDS + 500_000_000_000  # scenes that are never trained on
+BAD_INVERTED = 0.3  # share of the bad attempts that are inverted too; in mining few of them are accepted
+GOOD_DRAWN = 0.8  # chance that a good attempt, where there is one, is drawn to be joined
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,12 @@ class Plan:
     sources: int = 8  # painted for each scene; one of them is edited
     edits: int = 6
     attempts: int = 2
+    joined: int = 6  # pairs of two edits of one source, under one instruction
+    chains: int = 2  # edits of an edited picture; each gives a stack as well: both orders, from the source
     unseen_settings: float = 0.25  # share of the scenes in unseen settings that are kept
+    derived_only: bool = (
+        False  # of the rows, keep those of no painter and no editor: inverses, joined, chains
+    )
 
 
 def make_attempts(plan: Plan, processes: int) -> None:
@@ -122,35 +131,132 @@ async def _scene_rows(plan: Plan, seed: int, world_folder: Path) -> list[dict[st
         )
     good = [number for number, (_, fit) in enumerate(sources) if fit]
     chosen = good[0] if good and rng.random() < 0.85 else 0
+    scene = _Scene(plan, seed, [size.width, size.height], world, writer, editor, draft.prompt)
     source = sources[chosen][0]
-    for edit in draft.edits:
-        for number in range(plan.attempts):
-            (edited,) = await editor.edit([EditRequest(source, edit.instruction, seed * 100 + number)])
-            if isinstance(edited, CallFailed):
+    made = [
+        await scene.attempt("forward", source, edit.instruction, seed * 100 + number)
+        for edit in draft.edits
+        for number in range(plan.attempts)
+    ]
+    tried = [each for each in made if each is not None]
+    await scene.derive(source, tried, np.random.default_rng([seed, 2]))
+    made_of_others = [row for row in scene.rows if row["kind"] != "forward"]
+    return made_of_others if plan.derived_only else rows + scene.rows
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    instruction: str
+    picture: Picture
+    good: bool
+
+
+class _Scene:
+    """The pairs of one scene: attempts, and what the writer derives from them."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        seed: int,
+        size: list[int],
+        world: WorldStore,
+        writer: StudioWriter,
+        editor: StudioEditor,
+        prompt: str,
+    ) -> None:
+        self.plan, self.seed, self.size, self.prompt = plan, seed, size, prompt
+        self.world, self.writer, self.editor = world, writer, editor
+        self.rows: list[dict[str, Any]] = []
+        self.damage: dict[str, list[str]] = {}  # kinds, by picture
+
+    async def attempt(self, kind: str, source: Picture, instruction: str, seed: int) -> _Attempt | None:
+        """One attempt of the editor, kept as a row; None: the editor refused."""
+        (edited,) = await self.editor.edit([EditRequest(source, instruction, seed)])
+        if isinstance(edited, CallFailed):
+            return None
+        picture = edited.stored("jpeg")
+        _keep(self.plan, picture)
+        row = self._note(kind, source, instruction, picture)
+        return None if row is None else _Attempt(instruction, picture, row["good"])
+
+    async def derive(self, source: Picture, tried: list[_Attempt], rng: np.random.Generator) -> None:
+        """Inverses, joined pairs, chains and stacks: of good attempts above all, as in mining."""
+        for each in tried:
+            if each.good or rng.random() < BAD_INVERTED:
+                inverse = await self._inverse(each.instruction)
+                if inverse is not None:
+                    self._note("inverse", each.picture, inverse, source)
+        for _ in range(self.plan.joined):
+            drawn = self._two(tried, rng)
+            inverse = None if drawn is None else await self._inverse(drawn[0].instruction)
+            if drawn is None or inverse is None:
                 continue
-            picture = edited.stored("jpeg")
-            name = _keep(plan, picture)
-            truth = world.truth_of(rows[chosen]["picture"], edit.instruction, name)
-            known = world.picture(name)
-            assert truth is not None
-            assert known is not None
-            rows.append(
-                {
-                    "row": "attempt",
-                    "seed": seed,
-                    "size": [size.width, size.height],
-                    "source": rows[chosen]["picture"],
-                    "edited": name,
-                    "instruction": edit.instruction,
-                    "category": edit.category,
-                    "plan": asdict(world.plan(edit.instruction)),  # type: ignore[call-overload]
-                    "source_scene": rows[chosen]["scene"],
-                    "scene": asdict(known.scene),
-                    "truth": asdict(truth),
-                    "good": truth.good,
-                }
-            )
-    return rows
+            text = await self._joined(inverse, drawn[1].instruction)
+            if text is not None:
+                self._note("composite", drawn[0].picture, text, drawn[1].picture)
+        for number in range(self.plan.chains):
+            drawn = self._two(tried, rng)
+            if drawn is None:
+                continue
+            first, second = drawn[0], drawn[1].instruction
+            then = await self.attempt("chain", first.picture, second, self.seed * 100 + 50 + number)
+            text = None if then is None else await self._joined(first.instruction, second)
+            if then is not None and text is not None:
+                self._note("stack", source, text, then.picture)
+
+    @staticmethod
+    def _two(tried: list[_Attempt], rng: np.random.Generator) -> tuple[_Attempt, _Attempt] | None:
+        """Attempts at two instructions, mostly good ones."""
+        texts = list(dict.fromkeys(each.instruction for each in tried))
+        if len(texts) < 2:
+            return None
+        drawn = []
+        for index in rng.permutation(len(texts))[:2]:
+            of = [each for each in tried if each.instruction == texts[int(index)]]
+            good = [each for each in of if each.good]
+            able = good if good and rng.random() < GOOD_DRAWN else of
+            drawn.append(able[int(rng.integers(len(able)))])
+        return drawn[0], drawn[1]
+
+    async def _inverse(self, instruction: str) -> str | None:
+        (text,) = await self.writer.invert([InvertRequest(self.prompt, instruction, "", self.seed)])
+        return None if isinstance(text, CallFailed) else text
+
+    async def _joined(self, first: str, second: str) -> str | None:
+        (text,) = await self.writer.join([JoinRequest(first, second, self.seed)])
+        return None if isinstance(text, CallFailed) else text
+
+    def _note(self, kind: str, first: Picture, instruction: str, second: Picture) -> dict[str, Any] | None:
+        """A pair as a row; None: its truth isn't known."""
+        before, after = (hash_bytes(picture.encoded("jpeg")) for picture in (first, second))
+        shown, showing = self.world.picture(before), self.world.picture(after)
+        truth, plan = truth_of_pair(self.world, before, instruction, after), self.world.plan(instruction)
+        if truth is None or plan is None or shown is None or showing is None:
+            return None
+        row = {
+            "row": "attempt",
+            "kind": kind,
+            "seed": self.seed,
+            "size": self.size,
+            "source": before,
+            "edited": after,
+            "instruction": instruction,
+            "category": plan.operation,
+            "plan": asdict(plan),
+            "source_scene": asdict(shown.scene),
+            "scene": asdict(showing.scene),
+            "truth": asdict(truth),
+            # All damage that either picture bears, though a pair be none the worse for what both have.
+            "bears": sorted({*self._bears(before), *self._bears(after)}),
+            "good": truth.good,
+        }
+        self.rows.append(row)
+        return row
+
+    def _bears(self, image: str) -> list[str]:
+        if image not in self.damage:
+            self.damage[image] = [kind for kind, _ in worst_damage(self.world, image)]
+        return self.damage[image]
 
 
 def _size(rng: np.random.Generator) -> Size:

@@ -9,11 +9,12 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from studio_judge.attempts import HELD_OUT_SEEDS, RESERVED_SEEDS
 from studio_judge.fit import Fitted, Target
 from studio_judge.measured import Measured
 from studio_judge.report import (
+    KINDS,
     SOFT_BOUNDS,
+    of_kind,
     screen_report,
     soft_report,
     three_statistics_auc,
@@ -32,9 +33,11 @@ def write_card(
     test: Measured,
     judged: tuple[dict[str, Target], dict[str, Target]],
     packed: bytes,
+    beside: Path | None = None,
 ) -> None:
-    """card.json and CARD.md."""
+    """card.json and CARD.md. `beside`: the model file whose heads, screen and scores were taken."""
     card = figures(data, fitted, test, judged) | {
+        "before": None if beside is None else _before(beside),
         "file": {"bytes": len(packed), "hash": hash_bytes(packed)},
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
     }
@@ -50,8 +53,8 @@ def figures(
         "threshold": THRESHOLD,
         "unseen": {"flaws": sorted(UNSEEN_FLAWS), "settings": sorted(UNSEEN_SETTINGS)},
         "data": {
-            "learning": _data(data, RESERVED_SEEDS),
-            "held_out": _data(test, HELD_OUT_SEEDS),
+            "learning": _data(data),
+            "held_out": _data(test),
         },
         "held_out": {
             "validator": validator_report(test.attempts, judged[0], THRESHOLD),
@@ -68,16 +71,22 @@ def figures(
     }
 
 
-def _data(data: Measured, first_seed: int) -> dict[str, Any]:
+def _before(model_file: Path) -> dict[str, Any]:
+    """From what the model before was learned, as the card beside its file says."""
+    card: dict[str, Any] = orjson.loads(model_file.with_name("card.json").read_bytes())
+    before: dict[str, Any] = card.get("before") or card["data"]["learning"] | {"date": card["date"]}
+    return before
+
+
+def _data(data: Measured) -> dict[str, Any]:
     names = sorted({row["picture"] for row in data.sources} | {row["edited"] for row in data.attempts})
-    seeds = {row["seed"] for row in data.sources}
+    seeds = {row["seed"] for row in data.attempts}
     return {
         "scenes": len(seeds),
         "sources": len(data.sources),
-        "attempts": len(data.attempts),
+        "pairs": {kind: int(of_kind(data.attempts, kind).sum()) for kind in KINDS},
         "really_good": round(float(np.mean([row["good"] for row in data.attempts])), 3),
-        "first_seed": first_seed,
-        "last_seed": max(seeds, default=first_seed),
+        "seeds": [min(seeds, default=0), max(seeds, default=0)],
         "pictures_hash": hash_bytes("\n".join(names).encode()),
     }
 
@@ -85,7 +94,7 @@ def _data(data: Measured, first_seed: int) -> dict[str, Any]:
 def in_words(card: dict[str, Any]) -> str:
     """The card as Markdown."""
     held, fold = card["held_out"], card["out_of_fold"]
-    learned, other = card["data"]["learning"], card["data"]["held_out"]
+    learned, other, before = card["data"]["learning"], card["data"]["held_out"], card["before"]
     lines = [
         "# The studio's judges",
         "",
@@ -94,9 +103,16 @@ def in_words(card: dict[str, Any]) -> str:
         f"pictures. Made by `scripts/train_studio_judge.py` on {card['date']}; every figure below is its own",
         "and stands in `card.json`.",
         "",
-        f"Learned from {learned['attempts']} attempts in {learned['scenes']} scenes (seeds from"
-        f" {learned['first_seed']}); judged on {other['attempts']} attempts in {other['scenes']} other scenes"
-        f" (from {other['first_seed']}), five for each instruction.",
+        f"Learned from {_pairs(learned)}; judged on {_pairs(other)}, five attempts at each instruction.",
+        *(
+            []
+            if before is None
+            else [
+                "The heads, the screen and a first opinion, whose scores are features, were learned before,"
+                f" on {before['date']}, from {before['attempts']} attempts in {before['scenes']} scenes"
+                f" (seeds from {before['first_seed']}): of those only derived pairs were learned from again."
+            ]
+        ),
         f"Never learned from: the flaws {', '.join(card['unseen']['flaws'])}, the settings"
         f" {', '.join(card['unseen']['settings'])}.",
         "",
@@ -105,11 +121,36 @@ def in_words(card: dict[str, Any]) -> str:
         "",
         "## Validator, held-out scenes",
         "",
-        "| | n | base rate | adherence ρ / MAE | aesthetics ρ / MAE | AUC really good | precision | recall |",
-        "|---|---|---|---|---|---|---|---|",
+        "| pairs | | n | base rate | adherence ρ (best) / MAE | aesthetics ρ / MAE | AUC really good"
+        " | precision | recall |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     parts = ("all", "seen", "unseen_flaws", "unseen_settings")
-    lines += [_row(p.replace("_", " "), held["validator"][p]) for p in parts if p in held["validator"]]
+    kinds = held["validator"]["kinds"]
+    lines += [
+        _row(kind, p.replace("_", " "), kinds[kind][p]) for kind in kinds for p in parts if p in kinds[kind]
+    ]
+    lines += [
+        "",
+        "Forward: an editor's attempt. Inverse: from the edited picture to its source. Joined: two or more",
+        "orders under one instruction. Best: ρ of a judge that knew every flaw and its strength, but not the",
+        "matters of taste that are drawn by chance.",
+        "",
+        "Precision / recall on seen pairs, by threshold on both axes:",
+        "",
+        "| threshold | " + " | ".join(kinds) + " |",
+        "|---|" + "---|" * len(kinds),
+        *(
+            f"| {t} | " + " | ".join(_two(kinds[kind]["at_thresholds"][t]["seen"]) for kind in kinds) + " |"
+            for t in kinds["forward"]["at_thresholds"]
+        ),
+        "",
+        "By operation, precision / recall (n), held-out and out of fold:",
+        "",
+        "| operation | " + " | ".join(f"{kind} | out of fold" for kind in kinds) + " |",
+        "|---|" + "---|---|" * len(kinds),
+        *(_operation_row(name, kinds, fold["validator"]["kinds"]) for name in _operations(fold)),
+    ]
     chosen = held["validator"]["selected_by_threshold"][str(card["threshold"])]
     lines += [
         "",
@@ -125,16 +166,19 @@ def in_words(card: dict[str, Any]) -> str:
             for t, s in held["validator"]["selected_after_all_gates"].items()
         ),
         "",
-        "## What slips through (held-out and out of fold, bad attempts by their worst flaw)",
+        "## What slips through (held-out and out of fold, bad pairs by their worst flaw)",
         "",
-        "| flaw | learned from | n | passed | AUC | n, out of fold | passed | AUC |",
-        "|---|---|---|---|---|---|---|---|",
+        "| pairs | flaw | learned from | n | passed | AUC | n, out of fold | passed | AUC |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for kind, of in fold["validator"]["by_flaw"].items():
-        test = held["validator"]["by_flaw"].get(kind)
-        first = f"{test['n']} | {test['passed']} | {test['auc']}" if test else "– | – | –"
-        seen = "yes" if of["seen_in_training"] else "no"
-        lines.append(f"| {kind} | {seen} | {first} | {of['n']} | {of['passed']} | {of['auc']} |")
+    for pairs, judged in fold["validator"]["kinds"].items():
+        for kind, of in judged["by_flaw"].items():
+            test = kinds[pairs]["by_flaw"].get(kind)
+            first = f"{test['n']} | {test['passed']} | {test['auc']}" if test else "– | – | –"
+            seen = "yes" if of["seen_in_training"] else "no"
+            lines.append(
+                f"| {pairs} | {kind} | {seen} | {first} | {of['n']} | {of['passed']} | {of['auc']} |"
+            )
     soft, screen = held["soft_filter"], held["screen"]
     lines += [
         "",
@@ -150,10 +194,34 @@ def in_words(card: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _row(name: str, part: dict[str, Any]) -> str:
-    gate = part["at_threshold"]
+def _row(kind: str, name: str, part: dict[str, Any]) -> str:
+    gate, adherence, aesthetics = part["at_threshold"], part["adherence"], part["aesthetics"]
     return (
-        f"| {name} | {part['n']} | {part['base_rate']} | {part['adherence']['spearman']} /"
-        f" {part['adherence']['mae']} | {part['aesthetics']['spearman']} / {part['aesthetics']['mae']} |"
-        f" {part.get('auc_really_good', '–')} | {gate['precision']} | {gate['recall']} |"
+        f"| {kind} | {name} | {part['n']} | {part['base_rate']} |"
+        f" {adherence['spearman']} ({adherence['spearman_of_flaws']}) / {adherence['mae']} |"
+        f" {aesthetics['spearman']} / {aesthetics['mae']} | {part.get('auc_really_good', '–')} |"
+        f" {gate['precision']} | {gate['recall']} |"
     )
+
+
+def _pairs(data: dict[str, Any]) -> str:
+    counts = ", ".join(f"{number} {kind}" for kind, number in data["pairs"].items())
+    return f"{sum(data['pairs'].values())} pairs ({counts}) in {data['scenes']} scenes"
+
+
+def _two(gate: dict[str, Any]) -> str:
+    return f"{gate['precision']} / {gate['recall']}"
+
+
+def _operations(fold: dict[str, Any]) -> list[str]:
+    kinds = fold["validator"]["kinds"].values()
+    return sorted({name for kind in kinds for name in kind["by_category"]})
+
+
+def _operation_row(name: str, held: dict[str, Any], fold: dict[str, Any]) -> str:
+    cells = []
+    for kind in held:
+        for side in (held, fold):
+            of = side[kind]["by_category"].get(name)
+            cells.append("–" if of is None else f"{_two(of)} ({of['n']})")
+    return f"| {name} | {' | '.join(cells)} |"

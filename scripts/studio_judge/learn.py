@@ -14,12 +14,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.isotonic import IsotonicRegression
 from sklearn.neural_network import MLPClassifier
 
+from studio_judge.carried import carried_out
 from studio_judge.measured import Measured
 from triptych.backends.studio.judge.forest import Forest
 from triptych.backends.studio.judge.heads import HEADS, UNDAMAGED, Head, opinion
 from triptych.backends.studio.judge.model import Scale
-from triptych.backends.studio.judge.pairs import done_features, look_features, order_rows
-from triptych.backends.studio.judge.reading import read_instruction, read_prompt
+from triptych.backends.studio.judge.pairs import look_features, pair_features
+from triptych.backends.studio.judge.reading import Order, read_instruction, read_prompt
 from triptych.backends.studio.judge.sources import (
     SourceMeasured,
     source_features,
@@ -35,7 +36,7 @@ Row = dict[str, Any]
 
 def seen(row: Row) -> bool:
     """Whether a row may be learned from: none of its flaws and neither of its settings is reserved."""
-    flaws = {kind for kind, _ in row["truth"]["flaws"]}
+    flaws = {kind.removeprefix("source_") for kind, _ in row["truth"]["flaws"]} | set(row.get("bears", ()))
     scenes = [row["scene"], row.get("source_scene", row["scene"])]
     settings = {scene["setting"] for scene in scenes}
     asked = {part["value"] for part in [row["plan"], *row["plan"]["parts"]]} if "plan" in row else set()
@@ -127,8 +128,20 @@ def add_look_features(data: Measured, heads_of_fold: Mapping[int, dict[str, Head
             if (fold, name) not in cache:
                 cache[fold, name] = opinion(heads_of_fold[fold], data.descriptors[name])
         orders = read_instruction(row["instruction"])
-        row["x"] = row["full"] | look_features(orders, cache[fold, row["source"]], cache[fold, row["edited"]])
-        row["parts"] = order_rows(row["x"], orders)
+        row["orders"] = orders
+        row["measured"] = known(row["full"]) | look_features(
+            orders, cache[fold, row["source"]], cache[fold, row["edited"]]
+        )
+
+
+def known(features: Mapping[str, float | None]) -> dict[str, float]:
+    """Features without those that couldn't be measured."""
+    return {name: value for name, value in features.items() if value is not None}
+
+
+def pairs_of(rows: Sequence[Row]) -> list[tuple[dict[str, float], tuple[Order, ...]]]:
+    """Pairs as a model takes them."""
+    return [(row["measured"], row["orders"]) for row in rows]
 
 
 def add_parts(rows: Sequence[Row], chances: Sequence[Sequence[float]]) -> None:
@@ -136,25 +149,17 @@ def add_parts(rows: Sequence[Row], chances: Sequence[Sequence[float]]) -> None:
     for row, parts in zip(rows, chances, strict=True):
         if row["row"] == "source":
             row["x"] = source_features(row["source"], parts) | row["look"]
-        elif parts:
-            row["x"] |= done_features(parts)
-
-
-NOT_DONE: Final = frozenset({"ignored", "trivial", "wrong_object", "wrong_attribute", "ghost"})
+        else:
+            row["x"] = pair_features(row["measured"], row["orders"], parts) | row["early"]
 
 
 def part_targets(row: Row) -> list[float]:
     """Whether each part is as it should be; NaN where the truth doesn't tell."""
-    kinds = {kind for kind, _ in row["truth"]["flaws"]}
-    if row["row"] == "source":
-        painted = {thing["id"]: thing for thing in row["scene"]["things"]}
-        wished = row["wish"]["things"][: len(row["parts"])]
-        return [_shown(described, painted.get(f"t{n + 1}")) for n, described in enumerate(wished)]
-    if len(row["parts"]) == 1:
-        return [float(not kinds & NOT_DONE)]
-    if "half" in kinds:
-        return [float("nan")] * len(row["parts"])
-    return [float(not kinds & NOT_DONE)] * len(row["parts"])
+    if row["row"] == "attempt":
+        return carried_out(row)[: len(row["parts"])]
+    painted = {thing["id"]: thing for thing in row["scene"]["things"]}
+    wished = row["wish"]["things"][: len(row["parts"])]
+    return [_shown(described, painted.get(f"t{n + 1}")) for n, described in enumerate(wished)]
 
 
 def _shown(described: Row, painted: Row | None) -> float:

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from studio_judge.learn import Row, fold_of
 from triptych.backends.studio.judge.model import doubted
-from triptych.backends.studio.truth import UNSEEN_FLAWS, UNSEEN_SETTINGS
+from triptych.backends.studio.truth import UNSEEN_FLAWS, UNSEEN_SETTINGS, truth_from
 from triptych.validator.rule import Rule
 
 Target = NDArray[np.float64]
@@ -28,7 +28,7 @@ SOFT_BOUNDS: Final = (
     Rule().soft_unasked_change,
     Rule().soft_pleasing,
 )
-THRESHOLDS: Final = (4.0, 4.1, 4.2, 4.3, 4.4, 4.45, 4.5, 4.6)
+THRESHOLDS: Final = (3.9, 4.0, 4.1, 4.2, 4.3, 4.4, 4.45, 4.5, 4.6)
 
 
 def unseen_setting(row: Row) -> bool:
@@ -38,28 +38,66 @@ def unseen_setting(row: Row) -> bool:
 
 
 def unseen_flaw(row: Row) -> bool:
-    """Whether one of the flaws is reserved."""
-    return any(kind in UNSEEN_FLAWS for kind, _ in row["truth"]["flaws"])
+    """Whether one of the flaws, or damage that one of the pictures bears, is reserved."""
+    kinds = {kind.removeprefix("source_") for kind, _ in row["truth"]["flaws"]} | set(row["bears"])
+    return bool(kinds & UNSEEN_FLAWS)
+
+
+# What a pair is: an editor's attempt, an inverse, or two orders under one instruction.
+KINDS: Final = {"forward": ("forward", "chain"), "inverse": ("inverse",), "joined": ("composite", "stack")}
+
+
+def of_kind(rows: Sequence[Row], kind: str) -> Flags:
+    """Which rows are pairs of this kind."""
+    return np.array([row["kind"] in KINDS[kind] for row in rows])
 
 
 def validator_report(rows: Sequence[Row], predicted: dict[str, Target], threshold: float) -> dict[str, Any]:
-    """Every figure of the validator, on all rows and on seen and unseen ones apart."""
-    unseen = np.array([unseen_flaw(row) or unseen_setting(row) for row in rows])
-    parts = {
-        "all": np.ones(len(rows), np.bool_),
-        "seen": ~unseen,
-        "unseen_flaws": np.array([unseen_flaw(row) for row in rows]),
-        "unseen_settings": np.array([unseen_setting(row) for row in rows]),
-    }
-    return {
-        name: _figures(rows, predicted, mask, threshold) for name, mask in parts.items() if mask.any()
-    } | {
-        "by_flaw": _by_flaw(rows, predicted, threshold),
-        "by_category": _by_category(rows, predicted, threshold),
-        "selected_by_threshold": {str(t): selected(rows, predicted, t) for t in THRESHOLDS},
+    """Every figure of the validator: on attempts, and on each kind of pair apart."""
+    report: dict[str, Any] = {"kinds": {}}
+    for kind in KINDS:
+        part, values = _part(rows, predicted, of_kind(rows, kind))
+        if part:
+            report["kinds"][kind] = _parts(part, values, threshold) | {
+                "by_flaw": _by_flaw(part, values, threshold),
+                "by_category": _by_category(part, values, threshold),
+                "at_thresholds": {str(t): _at(part, values, t) for t in THRESHOLDS},
+            }
+    attempts, values = _part(rows, predicted, np.array([row["kind"] == "forward" for row in rows]))
+    return report | {
+        "selected_by_threshold": {str(t): selected(attempts, values, t) for t in THRESHOLDS},
         "selected_after_all_gates": {
-            str(t): selected(rows, predicted, t, passed_before(rows, predicted)) for t in THRESHOLDS
+            str(t): selected(attempts, values, t, passed_before(attempts, values)) for t in THRESHOLDS
         },
+    }
+
+
+def _part(
+    rows: Sequence[Row], predicted: dict[str, Target], mask: Flags
+) -> tuple[list[Row], dict[str, Target]]:
+    kept = [row for row, wanted in zip(rows, mask, strict=True) if wanted]
+    return kept, {name: values[mask] for name, values in predicted.items()}
+
+
+def _parts(rows: Sequence[Row], predicted: dict[str, Target], threshold: float) -> dict[str, Any]:
+    """The figures on all rows and on seen and unseen ones apart."""
+    flaws, settings = (np.array([of(row) for row in rows]) for of in (unseen_flaw, unseen_setting))
+    masks = {
+        "all": np.ones(len(rows), np.bool_),
+        "seen": ~(flaws | settings),
+        "unseen_flaws": flaws,
+        "unseen_settings": settings,
+    }
+    return {n: _figures(rows, predicted, mask, threshold) for n, mask in masks.items() if mask.sum() > 1}
+
+
+def _at(rows: Sequence[Row], predicted: dict[str, Target], threshold: float) -> dict[str, Any]:
+    good = np.array([row["good"] for row in rows])
+    lowest = np.minimum(predicted["score_adherence"], predicted["score_aesthetics"])
+    seen = ~np.array([unseen_flaw(row) or unseen_setting(row) for row in rows])
+    return {
+        "all": _gate(good, lowest >= threshold),
+        "seen": _gate(good[seen], lowest[seen] >= threshold),
     }
 
 
@@ -76,11 +114,18 @@ def _figures(
         figures[axis] = {
             "spearman": _r(spearmanr(score, truth).statistic),
             "mae": _r(np.abs(score - truth).mean()),
+            "spearman_of_flaws": _r(spearmanr(_without_doubt(part, axis), truth).statistic),
         }
     if 0 < good.sum() < len(good):
         figures["auc_really_good"] = _r(roc_auc_score(good, np.minimum(a, b)))
     figures["at_threshold"] = _gate(good, accepted)
     return figures
+
+
+def _without_doubt(rows: Sequence[Row], axis: str) -> Target:
+    """What a judge would say that knew every flaw and how strong it is, but not the matters of taste."""
+    flaws = [tuple((kind, strength) for kind, strength in row["truth"]["flaws"]) for row in rows]
+    return np.array([getattr(truth_from(each), axis) for each in flaws])
 
 
 def _gate(good: Flags, accepted: Flags) -> dict[str, Any]:
@@ -135,7 +180,7 @@ def _by_flaw(rows: Sequence[Row], predicted: dict[str, Target], threshold: float
         both = of | good
         result[str(kind)] = {
             "n": int(of.sum()),
-            "seen_in_training": kind not in UNSEEN_FLAWS,
+            "seen_in_training": kind.removeprefix("source_") not in UNSEEN_FLAWS,
             "passed": _r((lowest[of] >= threshold).mean()),
             "auc": _r(roc_auc_score(good[both], lowest[both])),
         }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ import pytest
 
 from tests.studio.conftest import Studio
 from triptych.backends.studio.canvas import generator, to_uint8
+from triptych.backends.studio.derived_plans import inverse_in_full, joined
+from triptych.backends.studio.derived_wording import order_for
 from triptych.backends.studio.edits import EditPlan, invert_plan
 from triptych.backends.studio.judge.backend import StudioScreen, StudioSoftFilter, StudioValidator
 from triptych.backends.studio.judge.finding import find
@@ -82,6 +86,16 @@ def scores(request: JudgeRequest) -> tuple[float, float]:
     return values[0], values[1]
 
 
+BLUE = replace(SCENE.things[2], colour="blue")
+HALF_DONE = (
+    without("t2"),
+    replace(SCENE, things=(*SCENE.things[:2], BLUE)),
+    replace(SCENE, things=(SCENE.things[0], BLUE)),
+)
+DARK_ONLY = replace(SCENE, time="night")
+THREE_DONE = replace(changed(colour="green"), time="night", things=changed(colour="green").things[1:])
+
+
 # ---- reading ---------------------------------------------------------------------------------------------
 
 
@@ -113,6 +127,44 @@ def test_instructions_are_read_as_they_were_meant() -> None:
                 if understood != [(p.operation, p.value, same(p.target)) for p in parts]:
                     misread.append(words)
     assert len(misread) <= 2, misread
+
+
+def test_joined_orders_are_read_as_they_were_meant() -> None:
+    total, misread = 0, []
+    for wish, rng in wishes():
+        plans = list(propose_edits(rng, wish, 5, ()).values())
+        for first, second in pairwise(plans):
+            backward = inverse_in_full(wish, first)
+            for plan in (joined(first, second), None if backward is None else joined(backward, second)):
+                if plan is None:
+                    continue
+                words = order_for(plan, rng)
+                meant = [(p.operation, p.value, p.target and p.target.kind) for p in plan.parts or (plan,)]
+                read = [(o.operation, o.value, o.target and o.target.kind) for o in read_instruction(words)]
+                total += 1
+                if Counter(read) != Counter(meant):
+                    misread.append(words)
+    assert total > 300
+    assert len(misread) <= total // 50, misread
+
+
+@pytest.mark.parametrize(
+    ("text", "orders"),
+    [
+        (
+            "Make the cat red, remove the dog and the car, and turn the picture into a pencil sketch",
+            [("color", "cat"), ("remove", "dog"), ("remove", "automobile"), ("style", None)],
+        ),
+        ("Paint the cat red and the dog blue", [("color", "cat"), ("color", "dog")]),
+        ("Paint the cat red and make it much bigger", [("color", "cat"), ("resize", "cat")]),
+        ("Move the cat next to the dog to the left side", [("remove", "cat"), ("add", None)]),
+        ("Swap the cat for a horse, then make it night", [("replace", "cat"), ("time_of_day", None)]),
+        ("Instead of the cat, show a horse", [("replace", "cat")]),
+    ],
+)
+def test_every_order_of_an_instruction_is_read(text: str, orders: list[tuple[str, str | None]]) -> None:
+    read = [(order.operation, order.target and order.target.kind) for order in read_instruction(text)]
+    assert read == orders
 
 
 def test_prompts_are_read_as_they_were_meant() -> None:
@@ -169,6 +221,9 @@ def test_things_are_found_where_they_stand(number: int) -> None:
         ("Change the car into gold", changed(material="gold"), SCENE),
         ("Make it night", replace(SCENE, time="night"), replace(SCENE, weather="rain")),
         ("Make it look like a pencil sketch", replace(SCENE, style="sketch"), replace(SCENE, style="oil")),
+        ("Remove the car and make the rabbit blue", HALF_DONE[2], HALF_DONE[0]),
+        ("Remove the car and make the rabbit blue", HALF_DONE[2], HALF_DONE[1]),
+        ("Make it night, remove the cat, and make the car green", THREE_DONE, DARK_ONLY),
         ("Make the colors warmer", replace(SCENE, grade="warmer"), replace(SCENE, grade="cooler")),
     ],
 )
@@ -209,8 +264,9 @@ def test_a_batch_is_judged_like_its_members_and_twice_alike() -> None:
     assert asyncio.run(SOFT_FILTER.judge(soft)) == asyncio.run(SOFT_FILTER.judge(soft))
 
 
-def test_an_instruction_that_says_nothing_is_not_scored() -> None:
-    request = pair("Lorem ipsum dolor", SCENE)
+@pytest.mark.parametrize("words", ["Lorem ipsum dolor", "Make the car green and swap the cat for a wombat"])
+def test_what_is_not_understood_in_full_is_not_scored(words: str) -> None:
+    request = pair(words, SCENE)
     for judge, questions in ((VALIDATOR, VALIDATOR_QUESTIONS), (SOFT_FILTER, SOFT_FILTER_QUESTIONS)):
         (answers,) = asyncio.run(judge.judge([replace(request, questions=questions)]))
         assert answers == tuple(Unscored("instruction_not_understood") for _ in questions)

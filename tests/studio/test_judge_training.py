@@ -60,8 +60,34 @@ def test_nothing_unseen_is_learned_from() -> None:
     }
     assert seen(row)
     assert not seen(row | {"truth": {"flaws": [["ghost", 0.5], ["drift", 0.02]]}})
+    assert not seen(row | {"truth": {"flaws": [["source_shift", 0.5]]}})
+    assert not seen(row | {"bears": ["blotch"]})
     assert not seen(row | {"source_scene": {"setting": "desert"}})
     assert not seen(row | {"plan": {"value": None, "parts": [{"value": "desert"}]}})
+
+
+def test_each_order_of_a_pair_is_labelled_by_what_became_of_it() -> None:
+    from studio_judge.carried import carried_out
+
+    cat = {"id": "t1", "kind": "cat", "colour": None, "material": None, "height": 0.3}
+    dog = cat | {"id": "t2", "kind": "dog"}
+    words = {"colour": None, "material": None}
+    part = {"value": None, "thing": None, "parts": []}
+    before = {"things": [cat, dog], "time": "day", "grade": None}
+    parts = [
+        part | {"operation": "remove", "target": words | {"kind": "dog"}},
+        part | {"operation": "color", "target": words | {"kind": "cat"}, "value": "red"},
+        part | {"operation": "time_of_day", "target": None, "value": "night"},
+    ]
+    row = {
+        "instruction": "Remove the dog, paint the cat red, and make it night",
+        "plan": {"parts": parts},
+        "truth": {"flaws": [["half", 1.0]]},
+        "source_scene": before,
+        "scene": before | {"things": [cat | {"colour": "red"}, dog], "time": "night"},
+    }
+    assert carried_out(row) == [0.0, 1.0, 1.0]
+    assert carried_out(row | {"scene": before, "truth": {"flaws": [["ignored", 1.0]]}}) == [0.0, 0.0, 0.0]
 
 
 def test_the_same_seed_gives_the_same_attempts(tmp_path: Path) -> None:
@@ -90,4 +116,11 @@ def test_the_card_in_words_says_what_its_figures_say(card: dict[str, Any]) -> No
 
 def test_three_global_statistics_would_not_do(card: dict[str, Any]) -> None:
     assert card["held_out"]["three_statistics_auc"] < 0.75
-    assert card["held_out"]["validator"]["all"]["auc_really_good"] > 0.85
+    assert card["held_out"]["validator"]["kinds"]["forward"]["all"]["auc_really_good"] > 0.85
+
+
+@pytest.mark.parametrize("kind", ["forward", "inverse", "joined"])
+def test_every_kind_of_pair_is_told_apart(card: dict[str, Any], kind: str) -> None:
+    figures = card["held_out"]["validator"]["kinds"][kind]["seen"]
+    assert figures["n"] > 50
+    assert figures["auc_really_good"] > 0.85

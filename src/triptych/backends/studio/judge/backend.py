@@ -10,7 +10,7 @@ from triptych.backends.studio.judge.heads import opinion
 from triptych.backends.studio.judge.look import Look, Looks
 from triptych.backends.studio.judge.model import Model, doubted, file_hash, load_model
 from triptych.backends.studio.judge.opinions import Opinion
-from triptych.backends.studio.judge.pairs import done_features, glance, look_features, measure, order_rows
+from triptych.backends.studio.judge.pairs import glance, look_features, measure
 from triptych.backends.studio.judge.reading import read_instruction, read_prompt
 from triptych.backends.studio.judge.sources import (
     measure_source,
@@ -47,7 +47,7 @@ class _StudioJudge:
         """Nothing to set."""
 
     # Of what is measured; the spec adds that of the pixel signals and the model file's hash.
-    revision: ClassVar[str] = "2"
+    revision: ClassVar[str] = "3"
     placement: ClassVar[Placement] = "cpu"
 
     def __init__(self, config: RoleConfig) -> None:
@@ -83,8 +83,8 @@ class StudioScreen(_StudioJudge):
         model = load_model()
         reading = read_prompt(request.subject.prompt)
         measured, seen = measure_source(look, reading), _opinion(model, look)
-        shown = model.chances("thing", thing_rows(measured, seen))
-        row = model.row("screen", source_features(measured, shown) | source_look_features(reading, seen))
+        (shown,) = model.chances("thing", [thing_rows(measured, seen)])
+        row = model.rows("screen", [source_features(measured, shown) | source_look_features(reading, seen)])
         shows, right = (float(model.forests[name](row)[0]) for name in ("screen_shows", "screen_right"))
         return {"shows_prompt": _scored(shows), "looks_right": _scored(right)}
 
@@ -119,7 +119,7 @@ def _judge_pair(
 def _soft_answers(subject: PairSubject) -> Answers:
     model = load_model()
     orders = read_instruction(subject.instruction)
-    row = model.row("soft", glance(subject.source.pixels, subject.edited.pixels, orders))
+    row = model.rows("soft", [glance(subject.source.pixels, subject.edited.pixels, orders)])
     raw = {name: float(forest(row)[0]) for name, forest in model.forests.items() if name.startswith("soft_")}
     return {
         "adherence": _scored(model.scales["soft_adherence"](raw["soft_adherence"])),
@@ -135,7 +135,6 @@ def _validator_answers(subject: PairSubject) -> Answers:
     source, edited = LOOKS.of(subject.source), LOOKS.of(subject.edited)
     features = measure(source, edited, orders)
     features |= look_features(orders, _opinion(model, source), _opinion(model, edited))
-    features |= done_features(model.chances("order", order_rows(features, orders)))
     adherence, aesthetics = model.scores(features, orders)
     return {"adherence": _scored(adherence), "aesthetics": _scored(aesthetics)}
 

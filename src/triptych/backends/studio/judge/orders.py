@@ -28,7 +28,7 @@ from triptych.backends.studio.judge.reading import Mention, Order
 
 LOCAL: Final = frozenset({"add", "remove", "replace", "color", "material", "resize"})
 RESIZED: Final = 5  # STEP ** 5 is about what "bigger" means here
-LADDER: Final = (-10, -8, -6, -5, -4, -2, 0, 2, 4, 5, 6, 8, 10)
+LADDER: Final = (-12, -10, -8, -6, -5, -4, -2, 0, 2, 4, 5, 6, 8, 10, 12)
 NEUTRAL: Final = np.full(3, 0.9, np.float32)
 CLOSE_SCORE: Final = 0.12  # poses whose scores are nearer than this: the words decide between them
 
@@ -210,12 +210,14 @@ def _new_size(order: Order, pose: Pose, edited: Look) -> Features:
     }
     best = max(scores, key=lambda step: scores[step])
     sign = 1 if order.value == "bigger" else -1
-    near = max(scores[sign * step] for step in (4, 5, 6))
+    asked, slack = (RESIZED, 1) if order.times == 1 else (2 * RESIZED, 2)
+    near = max(score for step, score in scores.items() if abs(sign * step - asked) <= slack)
     return {
-        "r_step": float(sign * best),
+        "r_step": float(sign * best - asked + RESIZED),
         "r_expected": near,
         "r_margin": near - max(scores[0], scores[sign * 2] - 0.05),
-        "r_twice": max(scores[sign * step] for step in (8, 10)) - near,
+        "r_twice": max(score for step, score in scores.items() if sign * step >= asked + 3 - slack // 2)
+        - near,
         "r_wrong": max(scores[-sign * step] for step in (4, 5, 6)) - near,
     }
 

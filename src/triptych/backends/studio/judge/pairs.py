@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
@@ -12,12 +13,12 @@ import numpy as np
 from triptych.backends.studio.canvas import Array
 from triptych.backends.studio.catalogue import MATERIALS
 from triptych.backends.studio.judge.change import (
-    Change,
     Features,
     Flags,
     compare,
     outside_features,
     overall_features,
+    structure_outside,
 )
 from triptych.backends.studio.judge.heads import kept_features, order_features
 from triptych.backends.studio.judge.look import Look, lab
@@ -70,7 +71,12 @@ AIMS: Final = MappingProxyType(
         "softer": ("spread", -1),
     }
 )
-SLOTS: Final = ("a", "b")  # the first order and the second
+MOST_ORDERS: Final = 4  # of an instruction that are looked at
+OWN: Final = re.compile(r"(\d)\.")  # how the features of one order begin: its place in the instruction
+WHOLE: Final = ("source_", "same_", "now_")
+WHOLE_NAMES: Final = frozenset(
+    {"raw_mean", "raw_p50", "raw_p90", "net_mean", "net_p90", "structure_mean", "energy_median", "out_share"}
+)
 SMALL: Final = 96  # px: geometric mean side of what the soft filter looks at
 
 
@@ -89,26 +95,33 @@ def _value_code(order: Order) -> float:
 
 
 def measure(source: Look, edited: Look, orders: Sequence[Order]) -> Features:
-    """What the pixels show of a pair, less what the heads say (that is `look_features`)."""
+    """What the pixels show of a pair, less what the heads say (that is `look_features`).
+
+    What belongs to one order is named after its place in the instruction: "0.t_score".
+    """
     change = compare(source, edited)
     features = overall_features(change) | order_codes(orders)
+    tones = _tone(change.source.lab), _tone(change.edited.lab)
     zone: Flags = np.zeros(change.net.shape, np.bool_)
-    for slot, order in zip(SLOTS, orders, strict=False):
-        if order.operation not in LOCAL:
-            continue
-        examined = examine(order, change)
-        zone |= examined.zone
-        features |= {f"{slot}_{name}": value for name, value in examined.features.items()}
-        features[f"{slot}_op"] = float(OPERATIONS.index(order.operation))
-    features |= outside_features(change, zone, "out")
-    return features | followed_features(change, zone) | _tones(change, orders)
+    for place, order in enumerate(orders[:MOST_ORDERS]):
+        own: Features = {}
+        if order.operation in LOCAL:
+            examined = examine(order, change)
+            zone |= examined.zone
+            own = examined.features
+        elif order.operation == "color_correction":
+            own = _aimed(order, *tones)
+        features |= {f"{place}.{name}": value for name, value in own.items()}
+    features |= outside_features(change, zone, "out") | structure_outside(change, zone)
+    return features | followed_features(change, zone) | _toned(*tones)
 
 
 def look_features(orders: Sequence[Order], before: Opinion, after: Opinion) -> Features:
     """What the heads say of a pair."""
     features = kept_features(before, after)
-    for order in orders:
-        features |= order_features(order, before, after)
+    for place, order in enumerate(orders[:MOST_ORDERS]):
+        own = order_features(order, before, after)
+        features |= {f"{place}.{name}": value for name, value in own.items()}
     return features
 
 
@@ -117,30 +130,53 @@ def order_rows(measured: Features, orders: Sequence[Order]) -> list[Features]:
 
     `measured` holds what `measure` and `look_features` gave.
     """
-    whole = {name: value for name, value in measured.items() if name.startswith(("source_", "same_"))}
+    whole = {n: value for n, value in measured.items() if n.startswith(WHOLE) or n in WHOLE_NAMES}
     rows: list[Features] = []
-    for slot, order in zip(SLOTS, orders, strict=False):
-        row = whole | {f"op_{name}": float(order.operation == name) for name in OPERATIONS}
-        row["value"] = _value_code(order)
-        if order.operation in LOCAL:
-            prefix = f"{slot}_"
-            row |= {n.removeprefix(prefix): v for n, v in measured.items() if n.startswith(prefix)}
-        else:
-            row |= {n: v for n, v in measured.items() if n.startswith("g_")}
-        if order.operation == "color_correction":
-            row |= {n: v for n, v in measured.items() if n.startswith("tone_") or n == "aimed"}
+    orders = orders[:MOST_ORDERS]
+    for place, order in enumerate(orders):
+        others = [other for other in orders if other is not order]
+        toned = order.operation == "color_correction"
+        row = whole | _own(measured, place)
+        row |= {f"op_{name}": float(order.operation == name) for name in OPERATIONS}
+        row |= {
+            "value": _value_code(order),
+            **{n if toned else f"all_{n}": v for n, v in measured.items() if n.startswith("tone_")},
+            "times": float(order.times),
+            "other_local": float(sum(other.operation in LOCAL for other in others)),
+            "other_whole": float(sum(other.operation not in LOCAL for other in others)),
+        }
         rows.append(row)
     return rows
 
 
-def done_features(chances: Sequence[float]) -> Features:
-    """The chances that the orders were carried out, whatever their number."""
-    return {"done_least": float(min(chances)), "done_most": float(max(chances))}
+def pair_features(measured: Features, orders: Sequence[Order], chances: Sequence[float]) -> Features:
+    """What the pair is judged by. `chances`: that each order was carried out.
+
+    However many orders there are, the one least surely carried out stands for them: its own features are
+    the pair's, beside the least and the largest chance.
+    """
+    features = {name: value for name, value in measured.items() if not OWN.match(name)}
+    if not chances:
+        return features
+    least = int(np.argmin(chances))
+    code = float(OPERATIONS.index(orders[least].operation))
+    return (
+        features
+        | _own(measured, least)
+        | ({"local_operation": code} if orders[least].operation in LOCAL else {})
+        | {
+            "least_operation": code,
+            "least_value": _value_code(orders[least]),
+            "done_least": float(chances[least]),
+            "done_most": float(max(chances)),
+            "done_all": float(np.prod(chances)),
+        }
+    )
 
 
-def _tones(change: Change, orders: Sequence[Order]) -> Features:
-    first, second = _tone(change.source.lab), _tone(change.edited.lab)
-    return _toned(first, second, orders)
+def _own(measured: Features, place: int) -> Features:
+    prefix = f"{place}."
+    return {name.removeprefix(prefix): v for name, v in measured.items() if name.startswith(prefix)}
 
 
 def _tone(colours: Array) -> Features:
@@ -154,14 +190,18 @@ def _tone(colours: Array) -> Features:
     }
 
 
-def _toned(first: Features, second: Features, orders: Sequence[Order]) -> Features:
+def _toned(first: Features, second: Features) -> Features:
     features = {f"tone_{name}": second[name] - first[name] for name in first}
-    features |= {f"now_{name}": second[name] for name in ("light", "chroma", "spread")}
-    for order in orders:
-        if order.operation == "color_correction" and str(order.value) in AIMS:
-            name, sign = AIMS[str(order.value)]
-            features["aimed"] = sign * (second[name] - first[name])
-    return features
+    return features | {f"now_{name}": second[name] for name in ("light", "chroma", "spread")}
+
+
+def _aimed(order: Order, first: Features, second: Features) -> Features:
+    """How far a colour correction went the way it should."""
+    aim = AIMS.get(str(order.value))
+    if aim is None:
+        return {}
+    name, sign = aim
+    return {"aimed": sign * (second[name] - first[name])}
 
 
 # ---- the soft filter's own, coarser eye ------------------------------------------------------------------
@@ -203,4 +243,7 @@ def glance(source: Pixels, edited: Pixels, orders: Sequence[Order]) -> Features:
             (slopes[0] * slopes[1]).sum() / (np.sqrt((slopes[0] ** 2).sum() * (slopes[1] ** 2).sum()) + 1.0)
         ),
     }
-    return features | order_codes(orders) | _toned(_tone(colours[0]), _tone(colours[1]), orders)
+    tones = _tone(colours[0]), _tone(colours[1])
+    for order in orders:
+        features |= _aimed(order, *tones) if order.operation == "color_correction" else {}
+    return features | order_codes(orders) | _toned(*tones)

@@ -30,6 +30,7 @@ class Order:
     target: Mention | None = None
     thing: Mention | None = None
     value: str | None = None
+    times: int = 1  # "bigger" twice over is 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,21 @@ class _Found:
 
 
 def read_instruction(text: str) -> tuple[Order, ...]:
-    """The orders in an instruction, first to last; empty: nothing in it was understood."""
-    lowered = text.lower().strip()
-    for joint in words.JOINT.finditer(lowered):
-        first, second = lowered[: joint.start()], lowered[joint.end() :]
-        if words.ORDER.match(second):
-            orders = (_read_order(first), _read_order(second))
-            if orders[0] is not None and orders[1] is not None and orders[0] != orders[1]:
-                return orders[0], orders[1]
-    order = _read_order(lowered)
-    return () if order is None else (order,)
+    """The orders in an instruction, first to last; empty: something that it orders wasn't understood."""
+    orders: list[Order] = []
+    before = ""  # the clause that the last orders were read from
+    for clause in _clauses(text.lower().strip()):
+        read = _read_clause(clause, orders[-1] if orders else None)
+        if read:
+            orders += [order for order in read if order not in orders]
+            before = clause
+        elif before:  # no order of its own, it may say more of the one before: "… and bring out the colors"
+            if _find_mentions(clause)[0] or not _read_clause(f"{before} and {clause}", None):
+                return ()
+            before = f"{before} and {clause}"
+        elif words.ORDER.search(clause):
+            return ()
+    return tuple(orders)
 
 
 def read_prompt(text: str) -> PromptReading:
@@ -153,6 +159,72 @@ def _with_neighbours(found: list[_Found], text: str) -> list[_Found]:
 # ---- orders ----------------------------------------------------------------------------------------------
 
 
+def _clauses(text: str) -> list[str]:
+    """The text cut wherever another verb begins."""
+    cuts = [
+        joint
+        for joint in words.JOINT.finditer(text)
+        if words.ORDER.match(text, joint.end())
+        and (joint.group() != ", " or words.ORDER.search(text[: joint.start()]))
+    ]
+    starts, ends = [0, *(cut.end() for cut in cuts)], [*(cut.start() for cut in cuts), len(text)]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def _read_clause(text: str, last: Order | None) -> tuple[Order, ...]:
+    """The orders that one verb gives. `last`: the order before, for what "it" is."""
+    ways = list(words.DESTINATION.finditer(text)) if text.startswith("move ") else []
+    orders = _read_move(text[: ways[-1].start()], text[ways[-1].start() :]) if ways else ()
+    orders = orders or _read_list(text)
+    if orders:
+        return orders
+    order = _read_order(text)
+    if order is None and last is not None and words.PRONOUN.search(text):
+        order = _read_about_it(text, last)
+    return () if order is None else (order,)
+
+
+def _read_move(text: str, destination: str) -> tuple[Order, ...]:
+    """A thing moved: taken out here, put in there."""
+    found, _ = _find_mentions(text)
+    if not found:
+        return ()
+    target = found[0].mention
+    place = _first(words.PLACES, destination)
+    beside = _find_mentions(destination)[0]
+    thing = replace(target, place=place, beside=beside[0].mention.kind if beside else None, definite=False)
+    return Order("remove", target=target), Order("add", thing=thing)
+
+
+def _read_about_it(text: str, last: Order) -> Order | None:
+    """An order about what the order before left: "it" stands for that."""
+    it = last.thing if last.operation in ("add", "replace") else last.target
+    if it is None or last.operation == "remove":
+        return None
+    order = _read_order(words.PRONOUN.sub(f"the {KINDS[it.kind].noun.lower()}", text))
+    if order is None or order.target is None:
+        return None
+    return replace(order, target=replace(it, definite=True))
+
+
+def _read_list(text: str) -> tuple[Order, ...]:
+    """One verb for several things: "make the cat red and the dog blue"."""
+    starts = [match.end() for match in words.ITEM.finditer(text)]
+    first = words.ARTICLE.search(text)
+    if not starts or first is None:
+        return ()
+    head, starts = text[: first.start()], [first.start(), *starts]
+    ends = [*(words.BETWEEN.sub("", text[:start]) for start in starts[1:]), text]
+    items = [end[start:] for start, end in zip(starts, ends, strict=True)]
+    sizes = words.SIZED.search(items[-1])
+    tail = f" {sizes.group()}" if sizes is not None else ""
+    orders = [_read_order(head + item + (tail if tail and tail not in f" {item}" else "")) for item in items]
+    told = [order for order in orders if order is not None]
+    if len(told) < len(items) or any(order.target is None and order.thing is None for order in told):
+        return ()
+    return tuple(told)
+
+
 def _read_order(text: str) -> Order | None:
     found, rest = _find_mentions(text)
     mentions = [each.mention for each in found]
@@ -176,7 +248,7 @@ def _read_local(rest: str, mentions: list[Mention]) -> Order | None:
         return Order("add", thing=new)
     if words.RESIZING.search(rest) and not words.MADE_OF.search(rest):
         value = "bigger" if words.BIGGER.search(rest) and not words.SMALLER.search(rest) else "smaller"
-        return Order("resize", target=first, value=value)
+        return Order("resize", target=first, value=value, times=2 if words.TWICE.search(rest) else 1)
     if material is not None and first.definite:
         return Order("material", target=first, value=material)
     if colour is not None and first.definite:

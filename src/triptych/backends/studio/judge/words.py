@@ -174,12 +174,25 @@ COLOURING: Final = re.compile(r"colou?r|paint|recolou?r")
 
 # How an order begins: what follows "and" is a second order only then.
 ORDER: Final = re.compile(
-    r"(?:add|put|place|insert|draw|remove|take|get rid|erase|delete|replace|swap|change|turn|exchange|make"
+    r"\b(?:add|put|place|insert|draw|remove|take|get rid|erase|delete|replace|swap|change|turn|exchange|make"
     r"|paint|recolou?r|give|rebuild|remake|move|set|show|relight|shift|switch|enlarge|scale|increase|blow|let|shrink"
     r"|reduce|cut|fill|wrap|clear|convert|redraw|restyle|transform|degrade|ruin|include|color|colour|brighten"
-    r"|darken|sharpen|fix|boost|warm|cool|lower|raise)\b"
+    r"|darken|sharpen|fix|boost|warm|cool|lower|raise|bring|clean|denoise|upscale|enhance|repair|refresh"
+    r"|strengthen|soften|weaken|mute|tone|desaturate|lighten|correct)\b"
 )
-JOINT: Final = re.compile(r"(?:\. also,?|,? and also|,? and then|, then|,? and|;|\. then,?) ")
+JOINT: Final = re.compile(r"(?:\. also,?|,? and also|,? and then|, then|,? and|;|\. then,?|,) ")
+
+# One verb for several things; what "it" may stand for; where a thing is moved to; by how much it grows.
+ARTICLE: Final = re.compile(r"\b(?:the|an?) ")
+ITEM: Final = re.compile(r"(?:, and|,| and) (?=(?:the|an?) )")
+BETWEEN: Final = re.compile(r"(?:, and|,| and) $")
+SIZED: Final = re.compile(r"(?:about|by roughly|to roughly) \d+ percent.*$")
+PRONOUN: Final = re.compile(r"\bit\b")
+DESTINATION: Final = re.compile(
+    r" (?:to the (?:left|right|middle|cent(?:er|re))\b|into the (?:foreground|distance)\b|to another spot\b"
+    r"|(?:next to|beside) the )"
+)
+TWICE: Final = re.compile(r"\b(?:250|150) percent|to roughly 40 percent|60 percent smaller")
 
 
 def _named_kinds() -> tuple[tuple[re.Pattern[str], str], ...]:
