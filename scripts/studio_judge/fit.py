@@ -39,6 +39,7 @@ from triptych.backends.studio.judge.model import (
     VALIDATOR_FORESTS,
     Model,
     Scale,
+    early_values,
     raw_scores,
 )
 from triptych.backends.studio.judge.novelty import Limits, excess, group_of, limits_from
@@ -154,7 +155,7 @@ def fit(data: Measured, looks: Model | None = None) -> Fitted:
     for name, judge in judges.items():
         forests |= judge.forests
         features[name] = judge.names
-    predicted = fitted.predicted | soft.predicted
+    predicted = fitted.predicted | soft.predicted | early_values(before)
     model = Model({k: tuple(v) for k, v in features.items()}, heads, forests, {}, _limits(attempts), early)
     predicted["strange"] = strangeness(model, attempts)
     model = replace(model, scales=_scales(attempts, predicted))
@@ -236,10 +237,9 @@ def _fit_parts(rows: Sequence[Row]) -> tuple[Forest, list[str], list[list[float]
 
 def scaled(model: Model, predicted: dict[str, Target]) -> dict[str, Target]:
     """The scores as the judges would give them, from their forests' values."""
-    raw = raw_of(predicted)
     return {
-        f"score_{name}": np.round(np.array([model.scales[name](float(v)) for v in raw[name]]), 4)
-        for name in ("adherence", "aesthetics", "soft_adherence", "soft_aesthetics")
+        f"score_{name}": np.round(np.array([model.scales[name](float(v)) for v in raw]), 4)
+        for name, raw in raw_of(predicted).items()
     }
 
 

@@ -93,7 +93,8 @@ class Model:
                 for each, chance in zip(features, self.forests[f"flaw_{name}"](rows), strict=True):
                     each[f"flaw_{name}"] = float(chance)
         rows = self.rows("validator", features)
-        return features, {name: self.forests[name](rows) for name in VALIDATOR_FORESTS}
+        values = {name: self.forests[name](rows) for name in VALIDATOR_FORESTS}
+        return features, values | early_values(early)
 
     def parts(self, pairs: Sequence[Pair]) -> tuple[list[list[Features]], list[Features]]:
         """What each pair's orders are judged by, and what the model before says of each pair."""
@@ -105,8 +106,9 @@ class Model:
             for part, chance in zip(own, chances, strict=True):
                 part["early_done"] = chance
         _, values = self.early.judged(pairs)
-        early = [{f"early_{name}": float(v[n]) for name, v in values.items()} for n in range(len(pairs))]
-        return parts, early
+        return parts, [
+            {f"early_{name}": float(values[name][n]) for name in VALIDATOR_FORESTS} for n in range(len(pairs))
+        ]
 
     def packed(self) -> bytes:
         """The file's bytes."""
@@ -163,11 +165,24 @@ class Model:
 
 
 def raw_scores(forests: Mapping[str, Values]) -> dict[str, Values]:
-    """Each axis before its scale: the mean of its score and of 1 + 4 times the chance that it is good."""
-    return {
-        axis: (forests[axis] + 1 + 4 * forests[chance]) / 2
-        for axis, chance in (("adherence", "adheres"), ("aesthetics", "pleases"))
-    }
+    """Each axis before its scale: the mean of its score and of 1 + 4 times the chance that it is good.
+
+    Where an earlier model spoke too, the mean of both: it learned from other scenes.
+    """
+    raw: dict[str, Values] = {}
+    for axis, chance in (("adherence", "adheres"), ("aesthetics", "pleases")):
+        own = (forests[axis] + 1 + 4 * forests[chance]) / 2
+        if f"early_{axis}" in forests:
+            early = (forests[f"early_{axis}"] + 1 + 4 * forests[f"early_{chance}"]) / 2
+            own = (own + early) / 2
+        raw[axis] = own
+    return raw
+
+
+def early_values(said: Sequence[Features]) -> dict[str, Values]:
+    """What an earlier model said of each pair, by forest; empty where there was none."""
+    names = list(said[0]) if said else []
+    return {name: np.array([each[name] for each in said], np.float64) for name in names}
 
 
 def doubted(chance: Number) -> Number:
