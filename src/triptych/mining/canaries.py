@@ -160,7 +160,7 @@ class Canaries:
         spec, repeat = self.plan.spec_id("validator"), CANARY_REPEATS + number
         parts = pair.source_image, pair.instruction, pair.edited_image
         id_ = judge_job_id(pair.id, spec, repeat)
-        job = JudgeJob(id_, "validator", pair.id, pair.id, *parts, first=repeat)
+        job = JudgeJob(id_, "validator", None, pair.id, *parts, first=repeat)
         done = await self.asker.ask(job)
         return [fact for fact in done.facts if isinstance(fact, Verdict)]
 

@@ -202,7 +202,7 @@ class JudgeJob:
 
     id: str
     role: JudgeName
-    scene_id: str
+    scene_id: str | None  # None: a canary, which may be of several scenes
     subject_id: str
     image: str
     text: str  # the prompt of a source, the instruction of a pair
