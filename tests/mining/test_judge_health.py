@@ -13,6 +13,7 @@ from tests.mining.standins import StandinJudge, chance
 from tests.mining.test_loop import calls, recipe, selected
 from triptych.errors import CallFailed, WorkFailed
 from triptych.ledger.run import RunFolder
+from triptych.ledger.verify import verify
 from triptych.recipe import Recipe
 from triptych.records import CANARY_REPEATS, Doubt, Verdict, identify
 from triptych.roles import JudgeRequest, PairSubject, Scored, Unscored
@@ -125,6 +126,7 @@ def test_a_judge_swapped_in_the_middle_is_noticed_and_only_its_verdicts_are_aske
 def test_a_steady_judge_is_never_doubted_and_its_checks_decide_nothing(tmp_path: Path) -> None:
     SWAPPED["after"] = 10**9
     mine(watched(), tmp_path / "watched")
+    assert not verify(RunFolder(tmp_path / "watched"))  # what watches a judge belongs to no scene
     mine(watched(canaries={"pairs": 0}), tmp_path / "unwatched")
     assert selected(tmp_path / "watched") == selected(tmp_path / "unwatched")
     checks = {v.repeat for v in verdicts(tmp_path / "watched", spec_of(tmp_path / "watched")) if v.repeat}
