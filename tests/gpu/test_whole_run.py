@@ -27,9 +27,9 @@ def recipe(model: Callable[[str], str], **changes: Any) -> Recipe:
     language = {"model": model("writing"), **here}
     pipeline = {"model": model("klein"), "steps": 1, **here}
     judge = {"backend": "tests.gpu.local:Judge", "settings": language}
-    # Models that know nothing score about the middle of every scale: the rule takes what is above the lowest.
-    lenient = {"threshold": 1.5, "soft_adherence": 1.5, "soft_aesthetics": 1.5, "soft_unasked_change": 1.0}
-    lenient |= {"soft_pleasing": 0.0, "shows_prompt": 0.0, "looks_right": 0.0, "shift": 1e6, "zoom": 1e6}
+    # Models that know nothing score anything: the rule takes whatever was scored at all.
+    lenient = {"threshold": 1.0, "soft_adherence": 1.0, "soft_aesthetics": 1.0, "soft_unasked_change": 1.0}
+    lenient |= {"soft_pleasing": 0.0, "shows_prompt": 0.0, "looks_right": 0.0, "largest_component": 0.0}
     values: dict[str, Any] = {
         "name": "tiny",
         "scenes": SCENES,
