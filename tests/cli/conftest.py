@@ -59,6 +59,7 @@ def recipe_file(tmp_path: Path) -> Callable[..., Path]:
             "screen": judge,
             "soft_filter": judge,
             "validator": judge,
+            "canaries": {"pairs": 0},  # these tests count calls
         }
         values.update(changes)
         path = tmp_path / "recipe.yaml"
