@@ -108,8 +108,8 @@ def kind_rows(without: Under, own: Under) -> Iterator[tuple[str, ...]]:
 
 
 def precision(measured: Under, kind: str) -> str:
-    rates = measured.kinds.get(kind)
-    return "–" if rates is None else share(rates["precision"], rates["precision_interval"])
+    rates = measured.kinds[kind]
+    return "–" if rates["precision"] is None else share(rates["precision"], rates["precision_interval"])
 
 
 def derived_rows(run: Path) -> Iterator[tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import tarfile
 import tomllib
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from triptych.datasets.dataset import DataSet, thresholds
 from triptych.datasets.images import MarkedImages
 from triptych.datasets.layouts import FORMATS
 from triptych.datasets.marking import is_image
+from triptych.datasets.staging import appearing_whole
 from triptych.errors import MissingImage, UserError, WorkFailed
 from triptych.ledger.images import ImageStore
 from triptych.mining.select import Triplet
@@ -248,6 +250,15 @@ def test_the_card_tells_what_derived_pairs_are_held_to() -> None:
     assert not any(gate.startswith("derived") for gate in thresholds(Rule()))
 
 
+def test_the_card_tells_what_a_calibration_decides_by() -> None:
+    file = "/home/me/calibration.json"
+    rule = Rule.model_validate({"calibration": file})
+    assert "calibration's own P(accept); where it has none, 4.7 / 4.7" in " ".join(thresholds(rule).values())
+    lowest = thresholds(Rule.model_validate({"calibration": file, "accept": 0.7}))
+    assert lowest["validator, calibrated: P(accept)"] == "≥ 0.7"
+    assert not {"validator: adherence", "validator: aesthetics"} & set(lowest)
+
+
 @pytest.mark.parametrize("name", REPEATABLE)
 def test_the_same_data_set_gives_the_same_bytes(name: str, tmp_path: Path, images: ImageStore) -> None:
     data = full_set(images)
@@ -273,11 +284,35 @@ def test_an_interrupted_export_is_not_there_and_a_rerun_finishes_it(
     victim.write_bytes(b"spoilt" + kept)
     with pytest.raises(MissingImage):
         FORMATS[name](data, tmp_path / "out", images)
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
     victim.write_bytes(kept)
+    # What a kill leaves: some files whole, one cut short, one that this format doesn't write.
+    killed = shutil.copytree(tmp_path / "whole", tmp_path / ".out.part")
+    cut = max((path for path in killed.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    cut.write_bytes(cut.read_bytes()[:50])
+    (killed / "stray").write_bytes(b"of another format")
     FORMATS[name](data, tmp_path / "out", images)
     assert contents(tmp_path / "out").keys() == contents(tmp_path / "whole").keys()
     assert not list(tmp_path.glob(".*part"))
+
+
+def test_two_exports_to_one_folder_do_not_meet(tmp_path: Path, images: ImageStore) -> None:
+    data = full_set(images)
+    with appearing_whole(tmp_path / "out") as part:
+        with pytest.raises(UserError, match="another export is being written"):
+            FORMATS["nhr"](data, tmp_path / "out", images)
+        (part / "mine").write_bytes(b"untouched")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_nhr_has_the_fields_of_nhr_edit_and_no_other(tmp_path: Path, images: ImageStore) -> None:
+    FORMATS["nhr"](full_set(images), tmp_path / "out", images)
+    fields = (
+        "sample_id source_file_name edited_file_name edit_instruction augmented_instructions category style"
+        " kind img_width img_height"
+    )
+    for line in (tmp_path / "out" / "metadata.jsonl").read_text("utf-8").splitlines():
+        assert set(orjson.loads(line)) == set(fields.split())
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -188,7 +188,7 @@ def _licence(data: DataSet) -> str:
     if data.licence:
         text = f"The publisher states `{data.licence}`."
     else:
-        text = "None is claimed here, and none is known. State it before publishing (`--license`)."
+        text = "None is claimed here, and none is known. State it before publishing (`--licence`)."
     text += (
         " What these pictures may be used for follows from the licences of the models and photographs above."
     )

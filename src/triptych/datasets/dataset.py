@@ -117,6 +117,15 @@ def thresholds(rule: Rule) -> dict[str, str]:
 
 
 def _gates(rule: Rule) -> dict[str, str]:
+    scores = {
+        "validator: adherence": f"≥ {rule.threshold.adherence:g}",
+        "validator: aesthetics": f"≥ {rule.threshold.aesthetics:g}",
+    }
+    if rule.accept is not None:
+        scores = {"validator, calibrated: P(accept)": f"≥ {rule.accept:g}"}
+    elif rule.calibration is not None:
+        both = f"{rule.threshold.adherence:g} / {rule.threshold.aesthetics:g}"
+        scores = {"validator, calibrated": f"≥ the calibration's own P(accept); where it has none, {both}"}
     return {
         "screen: shows the prompt": f"≥ {rule.shows_prompt:g}",
         "screen: looks right": f"≥ {rule.looks_right:g}",
@@ -127,6 +136,5 @@ def _gates(rule: Rule) -> dict[str, str]:
         "low-level: largest component": f"≥ {100 * rule.largest_component:g} % of the change",
         "registration: shift": f"≤ {rule.shift:g} px",
         "registration: zoom": f"≤ {rule.zoom:g} %",
-        "validator: adherence": f"≥ {rule.threshold.adherence:g}",
-        "validator: aesthetics": f"≥ {rule.threshold.aesthetics:g}",
+        **scores,
     }

@@ -70,12 +70,18 @@ def manifest(data: DataSet, layout: str, report: ExportReport) -> bytes:
 
 
 def _origin(origin: Origin) -> dict[str, Json]:
+    """Of files and folders the name alone: where they lay on somebody's machine is nobody's business."""
     recipe = origin.recipe.model_dump(mode="json", exclude={"rule"})
-    if origin.recipe.photographs is not None:  # where a folder lay on somebody's machine is nobody's business
+    if origin.recipe.photographs is not None:
         recipe["photographs"]["folder"] = origin.recipe.photographs.folder.name
+    if origin.recipe.brief.requests is not None:
+        recipe["brief"]["requests"]["file"] = origin.recipe.brief.requests.file.name
+    rule = origin.recipe.rule.model_dump(mode="json")
+    if origin.recipe.rule.calibration is not None:
+        rule["calibration"] = origin.recipe.rule.calibration.name
     return {
         "funnel": dict(origin.funnel),
-        "rule": origin.recipe.rule.model_dump(mode="json"),
+        "rule": rule,
         "recipe": recipe,
         "specs": {
             role: {

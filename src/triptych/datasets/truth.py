@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from triptych.ledger.images import ImageStore
 from triptych.mining.derive import chains, derive, stacks
-from triptych.mining.select import RunView, TripletKind
+from triptych.mining.select import KINDS, RunView, TripletKind
 from triptych.mining.slots import Slot
 from triptych.mining.state import (
     AttemptState,
@@ -97,8 +97,8 @@ class Measured:
     dropped: frozenset[str]  # attempts that the backward filter took out
 
     def kinds(self) -> dict[str, dict[str, Any]]:
-        """Precision of what leaves the run, by kind."""
-        good: dict[str, list[bool]] = defaultdict(list)
+        """Precision of what leaves the run, by kind; None where nothing of a kind does."""
+        good: dict[TripletKind, list[bool]] = {kind: [] for kind in KINDS}
         for pair in self.pairs:
             if pair.selected and not self._is_dropped(pair):
                 good["forward"].append(pair.truth.good)

@@ -4,8 +4,8 @@ README.md         the card                      images/ab/abcd….jpg   both sid
 metadata.jsonl    one triplet a line            export.json           counts, recipes, rules, specs, hash
 scores.jsonl      scores and lineage, by `sample_id`: judging anew rewrites no image and no metadata
 
-Every row names its pictures twice: `source_file_name`, as NHR-Edit does, and `source_image_file_name`, which
-`datasets` turns into a column `source_image`; the same for `edited`.
+A row of `metadata.jsonl` has the fields of NHR-Edit and no other. `datasets` turns `source_file_name` into a
+column of pictures called `source`; the same for `edited`.
 """
 
 from __future__ import annotations
@@ -49,8 +49,6 @@ def _row(triplet: Triplet, names: Mapping[str, str]) -> dict[str, Json]:
         "sample_id": triplet.id,
         "source_file_name": source,
         "edited_file_name": edited,
-        "source_image_file_name": source,
-        "edited_image_file_name": edited,
         **described(triplet),
         "img_width": triplet.width,
         "img_height": triplet.height,
@@ -61,7 +59,7 @@ def _read(files: Files) -> Iterator[Found]:
     with (files.part / "metadata.jsonl").open("rb") as lines:
         for line in lines:
             row = orjson.loads(line)
-            pictures = (files.part / row[f"{side}_image_file_name"] for side in ("source", "edited"))
+            pictures = (files.part / row[f"{side}_file_name"] for side in ("source", "edited"))
             yield Found(row["sample_id"], row["edit_instruction"], tuple(pictures))
 
 
@@ -73,8 +71,7 @@ NHR = Layout(
 from datasets import load_dataset
 
 data = load_dataset("imagefolder", data_dir="{home}", split="train")
-data = data.remove_columns(["source", "edited"])  # the same pictures under the names of NHR-Edit
-data[0]["source_image"], data[0]["edit_instruction"], data[0]["edited_image"]
+data[0]["source"], data[0]["edit_instruction"], data[0]["edited"]
 ```""",
     write=_write,
     read=_read,
