@@ -36,15 +36,15 @@ def main(run: Path, others: list[Path]) -> None:
         names = [run.resolve().name, *(other.resolve().name for other in others)]
         exports = {name: told("export", run, "--format", name, "--to", folder / name) for name in FORMATS}
         (DOCS / "published.md").write_text(
-            page(audits if others else {names[0]: audits}, exports, said), encoding="utf-8"
+            page(audits if others else {names[0]: audits}, exports), encoding="utf-8"
         )
         (DOCS / "pictures").mkdir(exist_ok=True)
         shutil.copy(folder / "audits" / f"{'-'.join(names)}.svg", DOCS / "pictures" / "audit.svg")
 
 
-def page(audits: dict[str, Any], exports: dict[str, tuple[Any, str]], said: str) -> str:
+def page(audits: dict[str, Any], exports: dict[str, tuple[Any, str]]) -> str:
     lines = [
-        f"| {name}{' (uncalibrated)' if f'{name}: uncalibrated' in said else ''} | {label} | {row['n']:,} "
+        f"| {name}{' (uncalibrated)' if audit.get('uncalibrated') else ''} | {label} | {row['n']:,} "
         f"| {number(row['adherence'])} | {number(row['aesthetics'])} | {number(row['geometric'])} "
         f"| {bounds(row['ci']['geometric'])} |"
         for name, audit in audits.items()

@@ -118,6 +118,7 @@ def test_the_studio_is_uncalibrated_elsewhere(triptych: Triptych, tmp_path: Path
     assert "theirs (uncalibrated)" in done.stdout
     assert "learned from the embedded studio alone" in " ".join(done.stdout.split())
     assert "uncalibrated" in (tmp_path / "audits" / "theirs.svg").read_text()
+    assert json.loads((tmp_path / "audits" / "theirs.json").read_bytes())["uncalibrated"] is True
 
 
 def test_mistakes_are_one_line(triptych: Triptych, recipe_file: Callable[..., Path], tmp_path: Path) -> None:

@@ -232,6 +232,21 @@ def image_folder(folder: Path) -> None:
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
 
 
+def saved_to_disk(folder: Path) -> None:
+    """As `DatasetDict.save_to_disk` of `datasets`: Arrow streams, and JSON that holds no record."""
+    rows = [
+        {"source_image": _struct(before), "edit_prompt": text, "edited_image": _struct(after)}
+        for text, (before, after) in zip(WORDS, PICTURES, strict=True)
+    ]
+    table = pa.Table.from_pylist(rows)
+    (folder / "train").mkdir(parents=True)
+    with pa.ipc.new_stream(folder / "train/data-00000-of-00001.arrow", table.schema) as stream:
+        stream.write_table(table, max_chunksize=1)
+    (folder / "train/state.json").write_text('{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}')
+    (folder / "train/dataset_info.json").write_text('{"description": "", "features": {}}')
+    (folder / "dataset_dict.json").write_text('{"splits": ["train"]}')
+
+
 def bagel(folder: Path) -> None:
     """One record of two steps: the second starts from what the first made."""
     images = [PICTURES[0][0], PICTURES[0][1], PICTURES[1][1]]
@@ -269,5 +284,6 @@ LAYOUTS: dict[str, Callable[[Path], None]] = {
         x2_edit,
         raw_pix2pix,
         image_folder,
+        saved_to_disk,
     )
 }

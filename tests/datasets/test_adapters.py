@@ -101,6 +101,9 @@ def test_rows_that_give_no_pair_are_counted_by_reason(tmp_path: Path) -> None:
         {**good, "source_image": str(tmp_path / "secret.jpg")},
         {**good, "source_image": "link.jpg"},
         {**good, "source_image": "https://example.org/b.jpg"},
+        {**good, "source_image": "https://[no link/b.jpg"},
+        {**good, "source_image": 300 * "a" + ".jpg"},
+        {**good, "edited_image": "a\0b.jpg"},
         {"source_image": ["a.jpg", "a.jpg"], "instruction": "Mix", "edited_image": "a.jpg"},
         {"instruction": "Nothing else"},
     ]
@@ -109,11 +112,11 @@ def test_rows_that_give_no_pair_are_counted_by_reason(tmp_path: Path) -> None:
     pairs, skipped = read(folder)
     assert len(pairs) == 1
     assert skipped == {
-        "missing_file": 1,
+        "missing_file": 3,
         "no_instruction": 2,
         "no_picture": 2,
         "outside_folder": 3,
-        "not_downloaded": 1,
+        "not_downloaded": 2,
         "several_pictures": 1,
         "bad_record": 2,
     }
@@ -169,6 +172,9 @@ def test_what_holds_no_pairs_is_told_in_one_line(tmp_path: Path) -> None:
     parquet_file(tmp_path / "foreign" / "a.parquet", [row])
     with pytest.raises(UserError, match=r"a\.parquet:0 has caption, image.*rename them to source_image"):
         open_dataset(tmp_path / "foreign")
+    parquet_file(tmp_path / "numbers" / "a.parquet", [{"width": 3, "text": "a pond"}])
+    with pytest.raises(UserError, match=r"a\.parquet:0 has text, width"):
+        open_dataset(tmp_path / "numbers")
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(UserError, match="no data set that is known"):
         open_dataset(tmp_path / "notes.txt")

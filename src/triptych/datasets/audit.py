@@ -60,7 +60,8 @@ class Audit:
     def as_json(self) -> dict[str, Json]:
         """For programs."""
         by: Json = {category: line.as_json() for category, line in self.by_category.items()}
-        return {**self.whole.as_json(), "by_category": by, "skipped": dict(self.skipped)}
+        told: dict[str, Json] = {**self.whole.as_json(), "by_category": by, "skipped": dict(self.skipped)}
+        return told | {self.note: True} if self.note else told
 
 
 def audit_of(

@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Container as Holds
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from triptych.datasets.adapters.fields import KNOWN, Record, plain_name
 from triptych.datasets.adapters.sample import Skipped
 from triptych.datasets.parquet import need_pyarrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Wanted = Holds[int] | None  # None: all
 _LISTS = ("data", "annotations", "samples", "items")  # where a JSON object keeps its records
@@ -34,6 +37,7 @@ class Row:
     name: str
     beside: Path
     record: Record
+    columns: Sequence[str] = ()  # of the table, those too that weren't read; empty: as in the record
 
 
 class Container(Protocol):
@@ -72,7 +76,7 @@ class ParquetFile:
         number = 0
         try:
             with pq.ParquetFile(self.path) as file:
-                columns = [name for name in file.schema_arrow.names if plain_name(name) in KNOWN]
+                columns = _known(file.schema_arrow)
                 for group in range(file.num_row_groups):
                     held = file.metadata.row_group(group).num_rows
                     if not any(_is_in(row, wanted) for row in range(number, number + held)):
@@ -80,13 +84,47 @@ class ParquetFile:
                         continue
                     batches = file.iter_batches(_PARQUET_ROWS, row_groups=[group], columns=columns)
                     for batch in batches:
-                        for place in range(batch.num_rows):
-                            if _is_in(number, wanted):
-                                record = batch.slice(place, 1).to_pylist()[0]
-                                yield Row(f"{self.path.name}:{number}", self.path.parent, record)
-                            number += 1
+                        yield from _rows_of(batch, number, self.path, wanted, file.schema_arrow.names)
+                        number += batch.num_rows
         except (pa.ArrowException, OSError):
             yield Skipped(f"{self.path.name}:{number}", "damaged_file")
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowFile:
+    """One Arrow stream, as `Dataset.save_to_disk` of `datasets` writes them."""
+
+    path: Path
+
+    def count(self) -> int:
+        """As `Container`."""
+        import pyarrow as pa
+
+        try:
+            return sum(batch.num_rows for batch in self._batches())
+        except (pa.ArrowException, OSError):
+            return 1
+
+    def rows(self, wanted: Wanted = None) -> Iterator[Row | Skipped]:
+        """As `Container`."""
+        need_pyarrow()
+        import pyarrow as pa
+
+        number = 0
+        try:
+            for batch in self._batches():
+                known = batch.select(_known(batch.schema))
+                yield from _rows_of(known, number, self.path, wanted, batch.schema.names)
+                number += batch.num_rows
+        except (pa.ArrowException, OSError):
+            yield Skipped(f"{self.path.name}:{number}", "damaged_file")
+
+    def _batches(self) -> Iterator[Any]:
+        need_pyarrow()
+        import pyarrow as pa
+
+        with pa.memory_map(str(self.path)) as file, pa.ipc.open_stream(file) as stream:
+            yield from stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +302,20 @@ class PairedFolders:
 
     def _targets(self) -> list[Path]:
         return [path for path in sorted((self.path / "target").iterdir()) if path.suffix != ".txt"]
+
+
+def _known(schema: pa.Schema) -> list[str]:
+    return [name for name in schema.names if plain_name(name) in KNOWN]
+
+
+def _rows_of(
+    batch: pa.RecordBatch, number: int, path: Path, wanted: Wanted, columns: Sequence[str]
+) -> Iterator[Row]:
+    """The wanted rows of a batch whose first row has this number."""
+    for place in range(batch.num_rows):
+        if _is_in(number + place, wanted):
+            record = batch.slice(place, 1).to_pylist()[0]
+            yield Row(f"{path.name}:{number + place}", path.parent, record, columns)
 
 
 def _is_in(number: int, wanted: Wanted) -> bool:

@@ -192,7 +192,10 @@ def _looks_like_picture(value: object, *, sure: bool) -> bool:
 
 
 def _suffix(name: str) -> str:
-    return PurePosixPath(urlsplit(name).path if "://" in name else name).suffix.lower()
+    try:
+        return PurePosixPath(urlsplit(name).path if "://" in name else name).suffix.lower()
+    except ValueError:  # a link that can't be read as one
+        return ""
 
 
 def _picture(named: Record, column: str | None) -> Reference | None:

@@ -10,6 +10,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 
 from triptych.datasets.adapters.containers import (
+    ArrowFile,
     Container,
     JsonFile,
     LinesFile,
@@ -28,6 +29,7 @@ from triptych.errors import UserError
 _LOOKED_AT = 50  # records of a file that are looked at before it is said to hold no pairs
 _SUFFIXES: Sequence[tuple[tuple[str, ...], Callable[[Path], Container]]] = (  # in the order of trust
     ((".parquet",), ParquetFile),
+    ((".arrow",), ArrowFile),
     ((".jsonl", ".ndjson", ".csv"), LinesFile),
     ((".json",), JsonFile),
     ((".tar", ".tar.gz", ".tgz"), TarFile),
@@ -140,10 +142,10 @@ def _with_pairs(containers: list[Container], path: Path) -> list[Container]:
     first = next((row for one in containers for row in one.rows() if isinstance(row, Row)), None)
     if first is None:
         raise UserError(
-            f"{path}: nothing in it is a data set: Parquet, JSON lines, JSON, CSV, tar shards or folders of"
-            " pictures; docs/audit.md has the layouts"
+            f"{path}: nothing in it is a data set: Parquet, Arrow, JSON lines, JSON, CSV, tar shards or"
+            " folders of pictures; docs/audit.md has the layouts"
         )
-    columns = ", ".join(sorted(map(str, first.record))) or "none"
+    columns = ", ".join(sorted(map(str, first.columns or first.record))) or "none"
     raise UserError(
         f"{path}: no columns for a source picture, an instruction and an edited picture ({first.name} has"
         f" {columns}): rename them to source_image, edit_instruction, edited_image"

@@ -42,7 +42,7 @@ class Pictures:
             path = Path(os.path.normpath(folder / name))
             if not path.is_relative_to(self.root):
                 raise Unusable("outside_folder")
-            if path.is_file():
+            if _is_file(path):
                 if not path.resolve().is_relative_to(self._border):
                     raise Unusable("outside_folder")
                 return _read(path)
@@ -56,7 +56,11 @@ class Pictures:
 
     def _downloaded(self, url: str) -> bytes:
         """What lies here of a picture that the data set only links to, under its own full name."""
-        path = self._by_file_name.get(PurePosixPath(unquote(urlsplit(url).path)).name)
+        try:
+            name = PurePosixPath(unquote(urlsplit(url).path)).name
+        except ValueError:  # no link that anybody could follow
+            raise Unusable("not_downloaded") from None
+        path = self._by_file_name.get(name)
         if path is None:
             raise Unusable("not_downloaded")
         return _read(path)
@@ -88,6 +92,14 @@ class Pictures:
             for path, member in _list(tar):
                 found[path[-1]].append((path, member))
         return found
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is one; no file has a name that is too long for the system."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _read(path: Path) -> bytes:
