@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.datasets.foreign import parquet_file, tar
 from tests.datasets.made import inverse_of, triplet, triplets
 from triptych.cli.export import lexical_vectors
 from triptych.datasets.narrowing import best_of_each_source, matching, without_benchmark
@@ -149,9 +150,12 @@ def test_pictures_of_a_benchmark_are_left_out(tmp_path: Path, images: ImageStore
     (folder / "a.png").write_bytes(Picture.from_pixels(small.astype(np.uint8)).encoded("png"))
     (folder / "b.jpg").write_bytes(encoded(landscape(99)))
     (folder / "broken.jpg").write_bytes(b"no picture")
+    row = {"input_image": {"bytes": encoded(landscape(3)), "path": None}, "task": "add"}
+    parquet_file(folder / "train.parquet", [row])
+    tar(folder / "shard.tar", {"0.png": encoded(landscape(4)), "0.cls": b"7"})
     found = without_benchmark(made, tmp_path / "benchmark", images, no_texts)
-    assert {one.scene.prompt for one in found.triplets} == {f"scene {n}" for n in (0, 1, 3, 4)}
-    assert (found.removed, found.benchmark_images, found.unreadable) == (3, 2, 1)
+    assert {one.scene.prompt for one in found.triplets} == {f"scene {n}" for n in (0, 1)}
+    assert (found.removed, found.benchmark_images, found.unreadable) == (9, 4, 1)
     with pytest.raises(UserError, match="no readable picture or instruction"):
         without_benchmark(made, tmp_path / "nothing", images, no_texts)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from triptych.datasets.benchmark_texts import Embed, instructions_below, said_there
+from triptych.datasets.benchmark_content import (
+    Embed,
+    instructions_below,
+    pictures_in_tables_below,
+    said_there,
+)
 from triptych.datasets.dataset import in_order
 from triptych.datasets.images import Images
 from triptych.datasets.perceptual import neighbours, perceptual_hash
@@ -60,12 +65,11 @@ def without_benchmark(
     """
     hashes = []
     unreadable = 0
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _PICTURES and path.is_file():
-            try:
-                hashes.append(perceptual_hash(path.read_bytes()))
-            except (PictureError, OSError):
-                unreadable += 1
+    for data in _pictures_below(folder):
+        try:
+            hashes.append(perceptual_hash(data))
+        except PictureError:
+            unreadable += 1
     texts = instructions_below(folder)
     if not hashes and not texts:
         raise UserError(
@@ -81,3 +85,14 @@ def without_benchmark(
     return Decontaminated(
         kept, len(triplets) - len(unseen), len(unseen) - len(kept), len(hashes), len(texts), unreadable
     )
+
+
+def _pictures_below(folder: Path) -> Iterator[bytes]:
+    """Encoded pictures, files of their own or inside tables; nothing of a file that can't be read."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _PICTURES and path.is_file():
+            try:
+                yield path.read_bytes()
+            except OSError:
+                yield b""
+    yield from pictures_in_tables_below(folder)

@@ -143,6 +143,24 @@ def texts_of(record: Record) -> Iterator[str]:
             yield text
 
 
+def pictures_of(record: Record) -> Iterator[bytes]:
+    """The encoded pictures in a record, a whole pair or not; those that it only names aren't among them."""
+    for column, value in record.items():
+        name = plain_name(column)
+        if name in KNOWN or f".{name.rpartition('.')[2]}" in _PICTURES:
+            yield from _bytes_in(value)
+
+
+def _bytes_in(value: object) -> Iterator[bytes]:
+    if isinstance(value, bytes):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _bytes_in(value.get("bytes"))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for one in value:
+            yield from _bytes_in(one)
+
+
 def _steps(named: Record, category: str | None, name: str | None) -> Iterator[Fields]:
     images, steps = named["image_list"], named["instruction_list"]
     if not isinstance(images, Sequence) or not isinstance(steps, Sequence) or len(images) != len(steps) + 1:

@@ -1,4 +1,4 @@
-"""Instructions of a benchmark, from whatever files its folder holds, and which of ours say the same."""
+"""What a benchmark says and shows, from whatever files it has, and which of our texts say the same."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from triptych.datasets.adapters.containers import Container, JsonFile, LinesFile, ParquetFile, Row, TarFile
-from triptych.datasets.adapters.fields import texts_of
+from triptych.datasets.adapters.containers import (
+    ArrowFile,
+    Container,
+    JsonFile,
+    LinesFile,
+    ParquetFile,
+    Row,
+    TarFile,
+)
+from triptych.datasets.adapters.fields import pictures_of, texts_of
 
 NEAR_TEXT = 0.95  # cosine; with the embedded embedder other spelling is above, another colour or side below
 
@@ -22,6 +30,7 @@ _KINDS: Mapping[str, Callable[[Path], Container]] = {
     ".csv": LinesFile,
     ".json": JsonFile,
     ".parquet": ParquetFile,
+    ".arrow": ArrowFile,
     ".tar": TarFile,
 }
 
@@ -31,14 +40,26 @@ def instructions_below(folder: Path) -> list[str]:
     return sorted({text for path in sorted(folder.rglob("*")) if path.is_file() for text in _texts(path)})
 
 
+def pictures_in_tables_below(folder: Path) -> Iterator[bytes]:
+    """Encoded pictures inside Parquet, Arrow and tar files, read or not to be read."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            for row in _rows(path):
+                yield from pictures_of(row.record)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    kind = _KINDS.get(path.suffix.lower())
+    if kind is not None:
+        yield from (row for row in kind(path).rows() if isinstance(row, Row))
+
+
 def _texts(path: Path) -> Iterator[str]:
     suffix = path.suffix.lower()
     if suffix == ".txt":
         yield from filter(None, map(str.strip, path.read_text("utf-8", "replace").splitlines()))
-    elif suffix in _KINDS:
-        for row in _KINDS[suffix](path).rows():
-            if isinstance(row, Row):
-                yield from texts_of(row.record)
+    for row in _rows(path):
+        yield from texts_of(row.record)
 
 
 def said_there(ours: Sequence[str], theirs: Sequence[str], embed: Embed) -> set[str]:
