@@ -10,11 +10,12 @@ validator` does. Truth is read only to make the people and to measure. Sources f
     rate     ratings that thresholds are found on
     measure  nothing but measured on
 
-`seen` and `unseen`: attempts of the parts that weren't fitted on, against truth. The threshold keeps the
-highest of a few precisions that can be certified at 90 % confidence on the seen ratings of `rate` (a half
-where none can). `guarantee`: for what best-of-2 selects, over draws of two thirds of the sources of `rate`,
-how often precision in `measure` falls below the target, and how many are selected there relative to the
-loosest threshold that keeps it, which only an oracle knows.
+`seen` and `unseen`: attempts of the parts that weren't fitted on, against truth; precision and recall on
+`measure` alone (null of nothing), as the threshold is found on `rate`: the highest of a few precisions that
+can be certified at 90 % confidence on its seen ratings (a half where none can). `by_flaw` counts attempts of
+both parts. `guarantee`: for what best-of-2 selects, over draws of two thirds of the sources of `rate`, how
+often precision in `measure` falls below the target, and how many are selected there relative to the loosest
+threshold that keeps it, which only an oracle knows.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Any
 import numpy as np
 import orjson
 import yaml
+from numpy.typing import NDArray
 
 from triptych.backends.studio.truth import UNSEEN_FLAWS, UNSEEN_SETTINGS
 from triptych.backends.studio.world import WorldStore
@@ -69,7 +71,8 @@ validator: studio
 rule:  # every gate open: whatever is made is judged
   {shows_prompt: 0, looks_right: 0, soft_adherence: 1, soft_aesthetics: 1, soft_unasked_change: 1,
    soft_pleasing: 0, largest_component: 0, shift: 10000, zoom: 10000}
-budget: {wall_seconds: 450}
+canaries: {pairs: 0}
+budget: {wall_seconds: 420}  # the rest of ten minutes is for measuring
 """
 CHOSEN = (0.95, 0.9, 0.85, 0.8, 0.7)  # precisions, of which the highest that can be certified is taken
 CONFIDENCE = 0.9
@@ -212,20 +215,26 @@ def chosen_threshold(
 
 def axes_and_decisions(
     tested: Mapping[str, Attempt], ours: Mapping[str, Mapping[str, float]], lowest: float
-) -> dict[str, float]:
+) -> dict[str, float | None]:
+    if not tested:
+        raise UserError("none of its attempts is left to measure on")
     good = np.array([attempt.good for attempt in tested.values()])
     accept = np.array([ours["accept"][id_] for id_ in tested])
-    told: dict[str, float] = {}
+    told: dict[str, float | None] = {}
     for axis in AXES:
         truth = np.array([attempt.axes[axis] for attempt in tested.values()])
         scores = np.array([ours[axis][id_] for id_ in tested])
         told[f"{axis}_rho"] = round(float(spearman(scores, truth)), 4)
         told[f"{axis}_mae"] = round(float(np.abs(scores - truth).mean()), 4)
     told["auc"] = round(float(auc(accept, good, np.ones((1, len(good))))[0]), 4)
-    passed = accept >= lowest
-    told["precision"] = round(float(good[passed].mean()), 4)
-    told["recall"] = round(float(passed[good].mean()), 4)
+    apart = np.array([attempt.part == "measure" for attempt in tested.values()])
+    passed, good = (accept >= lowest)[apart], good[apart]
+    told["precision"], told["recall"] = _share(good[passed]), _share(passed[good])
     return told
+
+
+def _share(of: NDArray[np.bool_]) -> float | None:
+    return round(float(of.mean()), 4) if len(of) else None
 
 
 def by_flaw(tested: Mapping[str, Attempt], accept: Mapping[str, float], lowest: float) -> dict[str, Any]:
@@ -277,7 +286,7 @@ def guarantee(
             continue
         picked = [
             (lane, lane.candidates[at])
-            for lane, at in zip(pool.lanes, picks_at(pool, thresholds.lowest), strict=True)
+            for lane, at in zip(pool.lanes, picks_at(pool, thresholds.lowest, policy), strict=True)
             if at != NOBODY
         ]
         good = [accepted[candidate.pair] for _, candidate in picked]
@@ -297,14 +306,14 @@ def kept(pool: Rated, place: int) -> bool:
     return bool(known.any()) and float(pool.good[place][known].mean()) >= GUARANTEED.precision
 
 
-def picks_at(pool: Rated, lowest: Any) -> list[int]:
+def picks_at(pool: Rated, lowest: Any, policy: str) -> list[int]:
     """What each lane of the pool gives at the threshold of its group."""
     by_threshold: dict[float, Any] = {}
     out = []
     for row, lane in enumerate(pool.lanes):
         bar = lowest(lane.group)
         if bar not in by_threshold:
-            by_threshold[bar] = picks(pool.lanes, np.array([bar]), "best_of").chosen[0]
+            by_threshold[bar] = picks(pool.lanes, np.array([bar]), policy).chosen[0]
         out.append(int(by_threshold[bar][row]))
     return out
 

@@ -18,6 +18,7 @@ from triptych.records import Pair, Rating
 from triptych.roles import VALIDATOR_QUESTIONS, JudgeRequest, Metered, PairSubject, RoleConfig
 from triptych.training.local_judge import Schedule, tune
 from triptych.training.rated_pairs import RatedPair, rated_pairs
+from triptych.validator.evidence import is_held_out
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, about each other
 Model = Callable[[str], str]
@@ -84,9 +85,12 @@ def test_held_out_sources_are_left_for_the_report() -> None:
         for rater in ("ann", "bob")
         for axis in ("adherence", "aesthetics")
     ]
-    found = rated_pairs(pairs, ratings, 0.5)
+    found = rated_pairs(pairs, ratings, 0.5, {})
     assert 20 <= len(found) < 100
     assert {example.scores["adherence"] for example in found} == {3.5}  # each rater's bias taken off
-    assert len(rated_pairs(pairs, ratings, 0.0)) == 120
+    assert len(rated_pairs(pairs, ratings, 0.0, {})) == 120
+    fitted = next(pair.source_image for pair in pairs if not is_held_out(pair.source_image, 0.5))
+    of_one_picture = dict.fromkeys((pair.id for pair in pairs), fitted)
+    assert len(rated_pairs(pairs, ratings, 0.5, of_one_picture)) == 120  # what they come of decides
     with pytest.raises(UserError, match="too few to tune"):
-        rated_pairs(pairs[:10], ratings, 0.0)
+        rated_pairs(pairs[:10], ratings, 0.0, {})

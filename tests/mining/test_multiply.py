@@ -16,6 +16,7 @@ from triptych.bootstrap.invert import points_back
 from triptych.errors import RecipeError
 from triptych.ledger.run import RunFolder
 from triptych.ledger.verify import verify
+from triptych.mining.lanes import painted_sources, reached_validator
 from triptych.mining.select import Triplet
 from triptych.recipe import Budget, Recipe, parse_recipe
 from triptych.records import Derivation, Paraphrase, Phrase, Verdict
@@ -53,6 +54,18 @@ def test_every_selected_triplet_has_its_inverse_and_sources_their_composites(tmp
     per_source = Counter(t.source.id for t in view.triplets if t.kind == "composite")
     assert max(per_source.values()) <= 2
     assert verify(RunFolder(tmp_path / "run")) == []
+
+
+def test_all_that_comes_of_one_painted_picture_is_held_out_together(tmp_path: Path) -> None:
+    """An inverse starts from an edited picture, and still says much about the pair that it inverts."""
+    mine(recipe({"validator": {"pass_rate": 0.9}}, multiply=ALL, scenes=4), tmp_path / "run")
+    with open_run(tmp_path / "run") as run:
+        reached = {pair.id: pair.source for pair in reached_validator(run.plan, run.slots)}
+        painted = painted_sources(run.plan, run.slots)
+        triplets = run.view().triplets
+    assert {triplet.kind for triplet in triplets} >= {"forward", "inverse", "composite", "chain", "stack"}
+    for triplet in triplets:
+        assert painted[triplet.id] == reached[triplet.id] == triplet.source.image
 
 
 def test_a_dropped_forward_takes_along_what_came_from_it(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from triptych.cli.rated import ratings_of
 from triptych.errors import UserError
 from triptych.ledger.run import RunFolder
+from triptych.mining.lanes import painted_sources
 from triptych.pixels.picture import Picture
 from triptych.records import Pair
 from triptych.runs import open_run
@@ -23,7 +24,8 @@ def train_judge(asked: argparse.Namespace) -> int:
         return _submit(asked)
     with open_run(asked.run) as run:
         said = ratings_of(run, asked.ratings, "refuse")
-        examples = rated_pairs(run.ledger.facts(Pair), said, asked.hold_out)
+        painted = painted_sources(run.plan, run.slots)
+        examples = rated_pairs(run.ledger.facts(Pair), said, asked.hold_out, painted)
     if asked.gemini:
         return _write_rows(asked, examples)
     return _tune(asked, examples)

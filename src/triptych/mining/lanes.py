@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
 
 from triptych.mining.derive import chains, derive, stacks
 from triptych.mining.slots import Slot
@@ -16,14 +18,23 @@ _BY_SCORE = ("adherence", "aesthetics", "accept")  # reasons of the validator's 
 
 
 def reached_validator(plan: Plan, slots: Iterable[Slot]) -> Iterator[PairFacts]:
-    """Every pair that the validator was asked about, once, in the order of the run."""
+    """Every pair that the validator was asked about, once, in the order of the run.
+
+    Its `source` is the picture that was painted, of derived pairs too: all that comes of one picture is held
+    out together, though an inverse starts from an edited one.
+    """
     known: set[str] = set()
-    for state in _states(plan, slots):
+    for root, state in _states(plan, slots):
         pair = state.pair
         asked = any(spec == plan.spec_id("validator") for spec, _ in state.verdicts)
         if pair is not None and asked and pair.id not in known:
             known.add(pair.id)
-            yield state.known()
+            yield replace(state.known(), source=root)
+
+
+def painted_sources(plan: Plan, slots: Iterable[Slot]) -> dict[str, str]:
+    """Pair → the picture that was painted and that the pair comes of."""
+    return {state.pair.id: root for root, state in _states(plan, slots) if state.pair is not None}
 
 
 def lanes(plan: Plan, slots: Iterable[Slot], dropped: frozenset[str] = frozenset()) -> Iterator[Lane]:
@@ -41,10 +52,10 @@ def lanes(plan: Plan, slots: Iterable[Slot], dropped: frozenset[str] = frozenset
                 if found:
                     yield Lane("forward", lane.edit.category, image, found)
             parts = plan, slot.state, source
-            for chain in chains(*parts, closing=True):
-                found = _candidates(plan, chain.lane, dropped)
+            for link in chains(*parts, closing=True):
+                found = _candidates(plan, link.lane, dropped)
                 if found:
-                    yield Lane("chain", chain.lane.edit.category, image, found)
+                    yield Lane("chain", link.lane.edit.category, image, found)
             for derived in (*derive(*parts, closing=True), *stacks(*parts, closing=True)):
                 candidates = tuple(_candidate(plan, derived, 0, dropped))
                 if candidates:
@@ -69,14 +80,14 @@ def _candidate(plan: Plan, state: PairState, number: int, dropped: frozenset[str
         yield Candidate(pair.id, number, scores.accept, scores.geometric_mean, pair.id not in dropped)
 
 
-def _states(plan: Plan, slots: Iterable[Slot]) -> Iterator[PairState]:
+def _states(plan: Plan, slots: Iterable[Slot]) -> Iterator[tuple[str, PairState]]:
     for slot in slots:
         for source in slot.state.passed(plan) if slot.state else ():
             assert slot.state is not None  # noqa: S101  (the loop is over its sources)
-            for lane in source.lanes:
-                yield from lane.attempts
+            assert source.source is not None  # noqa: S101  (it passed the screen)
             parts = plan, slot.state, source
-            for chain in chains(*parts, closing=True):
-                yield from chain.lane.attempts
-            yield from derive(*parts, closing=True)
-            yield from stacks(*parts, closing=True)
+            chained = (link.lane for link in chains(*parts, closing=True))
+            attempts = (attempt for lane in (*source.lanes, *chained) for attempt in lane.attempts)
+            derived = derive(*parts, closing=True), stacks(*parts, closing=True)
+            for state in chain(attempts, *derived):
+                yield source.source.image, state

@@ -21,12 +21,18 @@ class RatedPair:
     scores: Mapping[Axis, float]
 
 
-def rated_pairs(pairs: Iterable[Pair], ratings: Sequence[Rating], hold_out: float) -> list[RatedPair]:
-    """Pairs rated on both axes, less those of held-out sources. UserError where there are too few."""
+def rated_pairs(
+    pairs: Iterable[Pair], ratings: Sequence[Rating], hold_out: float, painted: Mapping[str, str]
+) -> list[RatedPair]:
+    """Pairs rated on both axes, less those of held-out sources. UserError where there are too few.
+
+    `painted`: pair → the painted picture that it comes of, where that isn't its own source.
+    """
     scores = {axis: remove_rater_bias(ratings, axis).scores for axis in AXES}
     found = {}
     for pair in pairs:
-        if all(pair.id in scores[axis] for axis in AXES) and not is_held_out(pair.source_image, hold_out):
+        source = painted.get(pair.id, pair.source_image)
+        if all(pair.id in scores[axis] for axis in AXES) and not is_held_out(source, hold_out):
             said = {axis: min(max(scores[axis][pair.id], LOWEST), HIGHEST) for axis in AXES}
             found[pair.id] = RatedPair(pair, said)
     if len(found) < FEWEST:

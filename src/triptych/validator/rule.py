@@ -28,7 +28,7 @@ class PairFacts:
     id: str
     instruction: str
     category: str  # of its edit; a derived pair's is its kind
-    source: str  # image of its source
+    source: str  # image of its source; where ratings are held out, the painted one that all of it comes of
     verdicts: Verdicts
     signals: Mapping[str, float]  # of the checks
 

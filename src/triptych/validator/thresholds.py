@@ -26,7 +26,7 @@ from triptych.validator.risk import (
 from triptych.validator.selection import NOBODY, Lane, Picks, picks, thresholds_of
 
 FloatArray = NDArray[np.float64]
-_ROOM = 3  # a group of its own wants this many times the ratings that would do without a miss
+_ROOM = 8  # a group of its own wants this many times the ratings that would do without a miss
 
 
 @dataclass(frozen=True, slots=True)
