@@ -63,6 +63,8 @@ class LocalEngine:
         self._crunch = CrunchThreads(usable_cores())
         self._bench = Bench(roles, images, image_format, self._crunch, Recent(_RECENT_BYTES), scenes)
         self._on_loop = {role for role in configs if _placement(roles.backend(role)) == "io"}
+        if "editor" in self._on_loop:
+            self._crunch.get_ready()
         self._gpu = GpuRoles(configs, roles, images, image_format, _interrupts_held, phased=phased)
         computing = [c for role, c in configs.items() if role not in self._on_loop and role not in self._gpu]
         self._processes = processes or max([config.workers or 0 for config in computing] + [usable_cores()])

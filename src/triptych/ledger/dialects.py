@@ -20,6 +20,7 @@ from triptych.errors import RunError
 
 Durability = Literal["process", "power"]
 
+_PREPARED = 512  # statements that a connection keeps: one for each table and number of rows up to 64
 _BUSY_SECONDS = 30
 _MIGRATION_LOCK = 0x7472697074  # any number that no other program locks
 
@@ -70,7 +71,12 @@ def _sqlite(path: Path, *, read_only: bool, durability: Durability) -> Engine:
     def open_file() -> sqlite3.Connection:
         # Transactions are begun below: the driver's own way would leave CREATE TABLE outside of them.
         return sqlite3.connect(
-            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            uri,
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_PREPARED,
         )
 
     engine = create_engine("sqlite://", creator=open_file, poolclass=QueuePool, **_json_options())

@@ -33,9 +33,11 @@ class ImageStore:
         One that is there already isn't written again, unless its file is damaged.
         """
         name = hash_bytes(data)
-        path = self._path(name, ".png" if data.startswith(_PNG_MAGIC) else ".jpg")
+        suffix = ".png" if data.startswith(_PNG_MAGIC) else ".jpg"
+        path = f"{self.folder}/{name[:2]}/{name}{suffix}"  # a `Path` costs as much as writing a small file
         try:
-            stored = path.read_bytes()
+            with open(path, "rb") as file:  # noqa: PTH123
+                stored = file.read()
         except OSError:  # absent, or no file: writing it says what is wrong
             stored = None
         if stored != data:
@@ -125,20 +127,20 @@ class ImageStore:
     def _missing(self, image: str) -> MissingImage:
         return MissingImage(image, f"image {image} isn't in {self.folder}: `triptych mine` makes it again")
 
-    def _write(self, path: Path, data: bytes) -> None:
-        part = path.with_name(f"{uuid4().hex}.part")
+    def _write(self, path: str, data: bytes) -> None:
+        part = f"{os.path.dirname(path)}/{uuid4().hex}.part"  # noqa: PTH120
         try:
             with _opened(part) as file:
                 file.write(data)
                 if self.durable:
                     file.flush()
                     os.fsync(file.fileno())
-            part.replace(path)
+            os.replace(part, path)  # noqa: PTH105
             if self.durable:
-                _sync_folder(path.parent)
+                _sync_folder(Path(path).parent)
         except OSError as error:
             with suppress(OSError):
-                part.unlink()
+                Path(part).unlink()
             if error.errno in (ENOSPC, EDQUOT):
                 message = f"the disk of {self.folder} is full: free some space and run the same command again"
             else:
@@ -148,13 +150,13 @@ class ImageStore:
             raise WorkFailed(message) from error
 
 
-def _opened(part: Path) -> BinaryIO:
+def _opened(part: str) -> BinaryIO:
     """Open a new file; its folder is made for the first one only."""
     try:
-        return part.open("wb")
+        return open(part, "wb")  # noqa: PTH123  (the caller closes it)
     except FileNotFoundError:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        return part.open("wb")
+        Path(part).parent.mkdir(parents=True, exist_ok=True)
+        return Path(part).open("wb")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,12 +1,14 @@
-"""Statements that put many facts into a table at once, compiled once for each number of rows.
+"""Statements that put many facts into a table at once, straight to the driver.
 
-SQLAlchemy's own way of running an insert costs more than the database does, and SQLite's driver lets go of
-the interpreter's lock for every row; so rows go in by statements of up to 64, straight to the driver.
+SQLAlchemy's own way of running an insert costs more than the database does, and compiling one for many rows
+takes it milliseconds: it is asked for a row, and more rows are more of the same. SQLite's driver lets go of
+the interpreter's lock with every statement, so there are few.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 
@@ -16,7 +18,7 @@ from triptych.ledger import schema
 from triptych.ledger.dialects import insert_if_new
 from triptych.records import Fact
 
-_MOST_ROWS: Final = 64  # of ten columns, far below what a statement may hold
+_MOST_ROWS: Final = 64  # of up to 14 columns: within 999 values, what an old SQLite takes
 
 
 class Inserts:
@@ -27,17 +29,14 @@ class Inserts:
         self._dialect = dialect
         self._values = attrgetter(*self._table.c.keys())
         self._encoders = list(_encoders(self._table, dialect))
-        self._statements: dict[int, str] = {}
+        self._one_row: tuple[str, str, str] | None = None
 
     def statements(self, facts: Sequence[Fact]) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """SQL and parameters, as the driver takes them, that insert these facts in their order."""
         rows = [self._row(fact) for fact in facts]
-        at = 0
-        while at < len(rows):
-            # Powers of two: few statements to compile, and the driver keeps them prepared.
-            count = min(_MOST_ROWS, 1 << (len(rows) - at).bit_length() - 1)
-            yield self._statement(count), tuple(value for row in rows[at : at + count] for value in row)
-            at += count
+        for at in range(0, len(rows), _MOST_ROWS):
+            group = rows[at : at + _MOST_ROWS]
+            yield self._statement(len(group)), tuple(chain.from_iterable(group))
 
     def _row(self, fact: Fact) -> Sequence[Any]:
         values: tuple[Any, ...] = self._values(fact)
@@ -49,12 +48,15 @@ class Inserts:
         return row
 
     def _statement(self, count: int) -> str:
-        known = self._statements.get(count)
-        if known is None:
+        if self._one_row is None:
             row = dict.fromkeys(self._table.c.keys())
-            insert = insert_if_new(self._table, self._dialect.name).values([row] * count)
-            known = self._statements[count] = str(insert.compile(dialect=_positional(self._dialect)))
-        return known
+            insert = insert_if_new(self._table, self._dialect.name).values([row])
+            compiled = str(insert.compile(dialect=_positional(self._dialect)))
+            head, values, conflict = compiled.partition(" VALUES ")
+            row_of_values, on, tail = conflict.partition(" ON CONFLICT ")
+            self._one_row = head + values, row_of_values, on + tail
+        head, row_of_values, tail = self._one_row
+        return head + ", ".join([row_of_values] * count) + tail
 
 
 def _encoders(table: Table, dialect: Dialect) -> Iterator[tuple[int, Callable[[Any], Any]]]:

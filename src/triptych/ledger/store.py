@@ -66,8 +66,9 @@ _ROWS_AT_ONCE = 5_000
 class Ledger:
     """A run's facts. Safe to use from several threads and, in files, from several processes."""
 
-    def __init__(self, engine: Engine, where: str) -> None:
+    def __init__(self, engine: Engine, where: str, *, quick: bool = False) -> None:
         self.where = where  # for people: a path, or a URL without its password
+        self.quick = quick  # a commit goes into this machine's memory: no server and no disk is waited for
         self._engine = engine
         self._inserts = {record: Inserts(record, engine.dialect) for record in schema.TABLES}
 
@@ -81,7 +82,8 @@ class Ledger:
         can't be used.
         """
         engine = connect(where, read_only=read_only, durability=durability)
-        ledger = cls(engine, _shown(where, engine))
+        quick = engine.dialect.name == "sqlite" and durability == "process"
+        ledger = cls(engine, _shown(where, engine), quick=quick)
         try:
             if read_only:
                 ledger._check_format()

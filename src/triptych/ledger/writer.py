@@ -11,13 +11,13 @@ from triptych.errors import WorkFailed
 from triptych.ledger.store import BAD_FACT, Ledger
 from triptych.records import Fact
 
-_GATHERING = 0.006  # seconds; a transaction and two turns of the lock cost as much as about forty rows
+_GATHERING = 0.01  # seconds; a transaction costs as much as about forty rows
 
 _Submission = tuple[tuple[Fact, ...], "asyncio.Future[None]"]
 
 
 class GroupCommitter:
-    """Records facts for the coroutines of one event loop, on a thread of its own.
+    """Records facts for the coroutines of one event loop, on a thread of its own where a commit waits.
 
     Facts gather for a moment, and on while a transaction is being committed, so its size follows the load.
     """
@@ -27,7 +27,7 @@ class GroupCommitter:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._gathered: list[_Submission] = []
         self._gathering: asyncio.TimerHandle | None = None
-        self._committing: asyncio.Future[list[BaseException | None]] | None = None
+        self._committing: asyncio.Task[list[BaseException | None]] | None = None
         self._closed = False
 
     async def submit(self, facts: Iterable[Fact]) -> None:
@@ -70,11 +70,15 @@ class GroupCommitter:
             self._gathering.cancel()
             self._gathering = None
         group, self._gathered = self._gathered, []
-        loop = asyncio.get_running_loop()
-        self._committing = loop.run_in_executor(
-            self._thread, _commit, self._ledger, [facts for facts, _ in group]
-        )
+        committing = self._committed([facts for facts, _ in group])
+        self._committing = asyncio.create_task(committing)
         self._committing.add_done_callback(partial(self._settle, group))
+
+    async def _committed(self, group: Sequence[tuple[Fact, ...]]) -> list[BaseException | None]:
+        """A commit that waits for nothing is done at once: threads that take turns at the lock cost more."""
+        if self._ledger.quick:
+            return _commit(self._ledger, group)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _commit, self._ledger, group)
 
     def _settle(
         self, group: list[_Submission], committed: asyncio.Future[list[BaseException | None]]

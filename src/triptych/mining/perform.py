@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
@@ -90,6 +90,8 @@ T = TypeVar("T")
 
 SOURCE_BYTES = 64_000_000  # of decoded sources kept at hand: 14 of a megapixel
 
+_SMALL = 32_768  # pixels: what is done with so few takes about a millisecond
+
 _LONGEST_RAW = 20_000  # characters kept of what a model said
 
 
@@ -120,14 +122,21 @@ class Roles(Protocol):
         """Nominal model-seconds of one call, where the recipe gives them."""
 
 
+class Crunch(Protocol):
+    """Where pixel work is done, so that it disturbs nobody."""
+
+    async def __call__(self, work: Callable[[], T], area: int | None = None) -> T:
+        """Do it. `area`: of its picture, in pixels; None: unknown, or the disk is waited for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a worker needs to do jobs. `crunch` runs pixel work where it disturbs nobody."""
+    """What a worker needs to do jobs."""
 
     roles: Roles
     images: ImageStore
     image_format: ImageFormat
-    crunch: Callable[[Callable[[], T]], Awaitable[T]]
+    crunch: Crunch
     recent: Recent[bytes] = field(default_factory=lambda: Recent(0))  # encoded images, by their hash
     scenes: DistinctScenes | None = None  # of the whole run, where one process sees them all
     # Sources being edited: one is decoded, and its own part of the checks done, once for its attempts.
@@ -251,13 +260,15 @@ async def _made(
             picture = await _paint(job, bench, bill)
             seconds = time.perf_counter() - started
             answered()
-            return await bench.crunch(lambda: _store_source(job, spec, picture, bench)), seconds, detail
+            area = None if bench.images.durable else job.width * job.height
+            return await bench.crunch(lambda: _store_source(job, spec, picture, bench), area), seconds, detail
         case EditJob():
             source = await _source(bench, job.source_image)
             picture = await _edit(job, source.picture, bench, bill)
             seconds = time.perf_counter() - started
             answered()
-            facts = await bench.crunch(lambda: _store_attempt(job, spec, source, picture, bench))
+            area = None if bench.images.durable else source.picture.width * source.picture.height
+            facts = await bench.crunch(lambda: _store_attempt(job, spec, source, picture, bench), area)
             return facts, seconds, detail
         case CheckJob():
             facts = await bench.crunch(lambda: _check(job, bench))
@@ -551,20 +562,32 @@ def _import(job: ImportJob, spec: Spec, bench: Bench) -> tuple[tuple[Fact, ...],
     return (spec, scene, source, Brief(job.id, job.ordinal, job.asked, scene.id, [])), notes
 
 
-async def in_place(work: Callable[[], T]) -> T:
+async def in_place(work: Callable[[], T], area: int | None = None) -> T:  # noqa: ARG001  (a `Crunch`)
     """A `crunch` for workers of their own: nobody else waits on this process."""
     return work()
 
 
 class CrunchThreads:
-    """A `crunch` for the event loop: codecs and OpenCV release the interpreter lock. One thread a core."""
+    """A `crunch` for the event loop: codecs and OpenCV release the interpreter lock. One thread a core.
+
+    Small pictures stay on the loop: a thread fights for the lock, which costs more than the work itself and
+    holds the loop up for longer.
+    """
 
     def __init__(self, cores: int) -> None:
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pixels")
 
-    async def __call__(self, work: Callable[[], T]) -> T:
-        """Do it on one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def __call__(self, work: Callable[[], T], area: int | None = None) -> T:
+        """Do it, on one of the threads unless it is small."""
+        if area is None or area > _SMALL:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        for _ in range(2):  # the model is free: let go of its place, and let who waits for it begin
+            await asyncio.sleep(0)
+        return work()
+
+    def get_ready(self) -> None:
+        """Have ready what the first checks need, while the first calls are waited for."""
+        self._threads.submit(signals.get_ready)
 
     def close(self) -> None:
         """Let go of the threads; what they are on is finished first."""

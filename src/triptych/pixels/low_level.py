@@ -18,7 +18,7 @@ from triptych.pixels.picture import Pixels
 
 CHANGE_THRESHOLD = 40  # of 255; a pixel is flagged where a channel differs by more
 
-_STRIP = 64  # rows worked on at once, few enough to stay in the processor's cache
+_STRIP = 65_536  # pixels worked on at once, few enough to stay in the processor's cache
 
 Mask = npt.NDArray[np.uint8]  # height × width, 0 or 255
 
@@ -40,10 +40,11 @@ def change_mask(source: Pixels, edited: Pixels) -> Mask:
             f" {edited.shape[1]}×{edited.shape[0]}; fit one to the other"
         )
     mask = np.empty(source.shape[:2], dtype=np.uint8)
-    difference = np.empty((_STRIP, *source.shape[1:]), dtype=np.uint8)
+    strip = min(len(mask), max(1, _STRIP // source.shape[1]))
+    difference = np.empty((strip, *source.shape[1:]), dtype=np.uint8)
     red, green, blue = (np.empty(difference.shape[:2], dtype=np.uint8) for _ in range(3))
-    for top in range(0, len(mask), _STRIP):
-        rows = slice(top, top + _STRIP)
+    for top in range(0, len(mask), strip):
+        rows = slice(top, top + strip)
         count = len(mask[rows])
         channels = red[:count], green[:count], blue[:count]
         cv2.split(cv2.absdiff(source[rows], edited[rows], dst=difference[:count]), channels)

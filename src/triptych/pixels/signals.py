@@ -31,6 +31,7 @@ from triptych.pixels.registration import Reference, Registration, register, work
 BYTES_A_PIXEL: Final = 5  # that a source and what is kept of it take: three colours, and a quarter size twice
 
 _BLOCK = 8  # pixels: the side of the blocks that the outside of the edit is told apart by
+_MARGIN = np.ones((5, 5), np.uint8)  # blocks around an edit that aren't outside of it either
 _LEAST_OUTSIDE = 0.05  # of the picture
 _STRIPS, _STRIP_BLOCKS = 8, 4  # sharpness is read from this many strips, each so many blocks high
 _LEAST_DETAIL = 0.3  # mean |Laplacian| of 255 below which the source has no detail to lose
@@ -86,10 +87,16 @@ def measure(source: Before | Pixels, edited: Pixels) -> dict[str, float]:
         signals["registration.zoom"] = registration.zoom
 
     outside = outside_of_change(mask)
-    if outside.any() and float(outside.mean()) >= 255 * _LEAST_OUTSIDE:
+    blocks = cv2.countNonZero(outside)
+    if blocks and blocks >= outside.size * _LEAST_OUTSIDE:
         signals |= _drift(before.blocks, _lab_blocks(small, edited), outside)
         signals |= _sharpness(before, edited, outside)
     return {name: round(value, 5) for name, value in signals.items()}
+
+
+def get_ready() -> None:
+    """Have OpenCV make its tables of colours, which takes a tenth of a second, before they are needed."""
+    cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)
 
 
 def outside_of_change(mask: Mask) -> Mask:
@@ -99,7 +106,7 @@ def outside_of_change(mask: Mask) -> Mask:
     share = _halved(mask, columns, rows)
     # A shift by a pixel flags thin edges everywhere; only blocks that are mostly flagged are an edit.
     changed = cv2.threshold(share, 127, 255, cv2.THRESH_BINARY)[1]
-    grown = cv2.dilate(changed, np.ones((5, 5), np.uint8))
+    grown = cv2.dilate(changed, _MARGIN)
     return np.asarray(cv2.bitwise_not(grown), dtype=np.uint8)
 
 
