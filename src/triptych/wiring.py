@@ -6,14 +6,16 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
+import orjson
 from pydantic import ValidationError
 
+from triptych import __version__
 from triptych.engines.loading import load_backend
 from triptych.errors import RecipeError
 from triptych.mining.jobs import CHECKS_SPEC, importer_spec
 from triptych.mining.state import Plan
-from triptych.recipe import Recipe, RoleRecipe, settings_of
-from triptych.records import RoleName, Spec
+from triptych.recipe import Recipe, RoleRecipe, dump_recipe, settings_of
+from triptych.records import RoleName, Spec, hash_bytes
 from triptych.roles import RoleConfig
 
 _STUDIO = "triptych.backends.studio"
@@ -103,6 +105,18 @@ def plan_of(recipe: Recipe, configs: Mapping[RoleName, RoleConfig]) -> Plan:
 
         scorer = PairScorer.load(recipe.rule.calibration, signal_specs(specs))
     return Plan(recipe, specs, scorer)
+
+
+def plan_key(plan: Plan) -> str:
+    """Hash of all that decides what facts mean: recipe and rule, back ends, calibration, version."""
+    calibration = plan.recipe.rule.calibration
+    parts = [
+        __version__,
+        dump_recipe(plan.recipe),
+        sorted(spec.id for spec in plan.specs.values()),
+        None if calibration is None else hash_bytes(calibration.read_bytes()),
+    ]
+    return hash_bytes(orjson.dumps(parts))
 
 
 def signal_specs(specs: Mapping[RoleName, Spec]) -> dict[str, str]:

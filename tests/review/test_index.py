@@ -18,7 +18,7 @@ from triptych.review.live import LiveRun
 from triptych.review.overview import funnel_counts, overview
 from triptych.review.rows import STAGES, Row
 from triptych.runs import open_run
-from triptych.validator.rule import AxisThresholds
+from triptych.validator.rule import AxisThresholds, Rule
 
 
 def table_of(path: Path, *overrides: str) -> Table:
@@ -116,7 +116,7 @@ row_sets = st.lists(
     st.sampled_from(["run", "-adherence", "adherence", "mix", "near"]),
 )
 def test_a_filter_gives_what_it_says_in_order(rows: list[Row], query: dict[str, str], sort: str) -> None:
-    index = Index(AxisThresholds(adherence=4, aesthetics=4))
+    index = Index(Rule(threshold=AxisThresholds(adherence=4, aesthetics=4)))
     index.put("s", 0, rows)
     table = index.publish()
 

@@ -11,11 +11,9 @@ from typing import Any
 
 import orjson
 
-from triptych import __version__
 from triptych.ledger.run import RunFolder
 from triptych.mining.state import Plan
-from triptych.recipe import dump_recipe
-from triptych.records import hash_bytes
+from triptych.wiring import plan_key
 
 _MOST_RULES = 32
 Stamp = list[list[int]]
@@ -26,14 +24,7 @@ class Counters:
 
     def __init__(self, folder: RunFolder, plan: Plan) -> None:
         self._folder = folder
-        calibration = plan.recipe.rule.calibration
-        parts = [
-            __version__,
-            dump_recipe(plan.recipe),
-            sorted(spec.id for spec in plan.specs.values()),
-            None if calibration is None else hash_bytes(calibration.read_bytes()),
-        ]
-        self._key = hash_bytes(orjson.dumps(parts))
+        self._key = plan_key(plan)
 
     def stamp(self) -> Stamp:
         """What changes when facts come: size and time of the ledger's files."""

@@ -193,13 +193,18 @@ def calls_of_scene(ledger: Ledger, scene_id: str) -> list[Call]:
         return [Call(*row) for row in _rows(connection, schema.call, "scene_id", [scene_id])]
 
 
-def scenes_called_since(ledger: Ledger, moment: float) -> tuple[set[str], float]:
-    """Scenes with a call that ended at `moment` (seconds since the epoch) or later; when the last one did."""
+def calls_by_scene(ledger: Ledger) -> dict[str, tuple[int, float]]:
+    """For every scene with calls, how many, and when the last one ended (seconds since the epoch)."""
     call = schema.call.c
-    asked = select(call.scene_id, func.max(call.finished_at)).where(call.finished_at >= moment)
+    asked = select(call.scene_id, func.count(), func.max(call.finished_at)).where(call.scene_id.is_not(None))
+    with ledger.reading() as connection:  # all three are in the index by scene
+        return {row[0]: (row[1], row[2]) for row in connection.execute(asked.group_by(call.scene_id))}
+
+
+def doubts_of(ledger: Ledger) -> int:
+    """How many verdicts were put in doubt so far."""
     with ledger.reading() as connection:
-        rows = connection.execute(asked.group_by(call.scene_id)).all()
-    return {row[0] for row in rows if row[0] is not None}, max((row[1] for row in rows), default=moment)
+        return connection.execute(select(func.count()).select_from(schema.doubt)).scalar_one()
 
 
 def verdicts_of(ledger: Ledger, subject: str, spec: str) -> tuple[Verdict, ...]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from triptych.records import Json
 from triptych.review.filters import VALUES, Filter
-from triptych.review.rows import STAGES, Row
-from triptych.validator.rule import AxisThresholds
+from triptych.review.rows import HELD_AS_DERIVED, STAGES, Row
+from triptych.validator.rule import Rule
 
 Places = NDArray[np.intp]
 
@@ -149,8 +149,8 @@ class Table:
 class Index:
     """Blocks by scene, and the table of all of them."""
 
-    def __init__(self, thresholds: AxisThresholds) -> None:
-        self._thresholds = thresholds
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
         self._blocks: dict[str, Block] = {}
         self._words = {name: Vocabulary() for name in VALUES}
         self._lanes = Vocabulary()
@@ -158,14 +158,22 @@ class Index:
             self._words["stage"].number(stage)
         self.table = self._joined()
 
-    @property
-    def scenes(self) -> set[str]:
-        """Ids of the scenes that are in it."""
-        return set(self._blocks)
-
     def put(self, scene: str, ordinal: int, rows: Sequence[Row]) -> None:
         """Add a scene's rows, or put them in the place of those it had; `publish` shows them."""
         self._blocks[scene] = Block(ordinal, rows, self._columns(rows))
+
+    def put_all(self, scenes: Sequence[tuple[str, int, Sequence[Row]]]) -> None:
+        """As `put`, of many scenes at once."""
+        columns = self._columns([row for _, _, rows in scenes for row in rows])
+        first = 0
+        for scene, ordinal, rows in scenes:
+            self._blocks[scene] = Block(ordinal, rows, columns[first : first + len(rows)])
+            first += len(rows)
+
+    def rows(self, scene: str) -> Sequence[Row] | None:
+        """The rows of a scene; None where it was never put."""
+        block = self._blocks.get(scene)
+        return None if block is None else block.rows
 
     def publish(self) -> Table:
         """Make the table anew from all blocks."""
@@ -183,9 +191,11 @@ class Index:
         columns["inverse"] = [row.inverse for row in rows]
         columns["chance"] = [int(row.id[-8:], 16) for row in rows]
         columns["score"] = np.sqrt(columns["adherence"] * columns["aesthetics"])
+        own, derived = self._rule.threshold, self._rule.for_derived.threshold
+        is_derived = np.array([row.kind in HELD_AS_DERIVED for row in rows], dtype=np.bool_)
         columns["margin"] = np.minimum(
-            columns["adherence"] - self._thresholds.adherence,
-            columns["aesthetics"] - self._thresholds.aesthetics,
+            columns["adherence"] - np.where(is_derived, derived.adherence, own.adherence),
+            columns["aesthetics"] - np.where(is_derived, derived.aesthetics, own.aesthetics),
         )
         columns["disagreement"] = np.maximum(
             np.abs(columns["adherence"] - columns["soft_adherence"]),
@@ -198,9 +208,10 @@ class Index:
     def _joined(self) -> Table:
         blocks = sorted(self._blocks.values(), key=lambda block: block.ordinal)
         rows = [row for block in blocks for row in block.rows]
-        columns = (
-            np.concatenate([block.columns for block in blocks]) if blocks else np.zeros(0, dtype=_COLUMNS)
-        )
+        columns, first = np.empty(len(rows), dtype=_COLUMNS), 0
+        for block in blocks:  # np.concatenate compares the fields of every two blocks
+            columns[first : first + len(block.rows)] = block.columns
+            first += len(block.rows)
         by_id: dict[str, int] = {}
         for place, row in enumerate(rows):  # of several attempts with one Pair, the one that came furthest
             other = by_id.get(row.id)

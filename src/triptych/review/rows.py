@@ -8,13 +8,21 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from math import nan
-from typing import Final
+from typing import Final, get_args
 
 from triptych.datasets.dataset import style_of
 from triptych.mining.derive import chains, derive, stacks
 from triptych.mining.select import RunView, Triplet, view_of
 from triptych.mining.slots import Slot
-from triptych.mining.state import AttemptState, DerivedState, PairState, Plan, SceneState, SourceState
+from triptych.mining.state import (
+    AttemptState,
+    DerivedKind,
+    DerivedState,
+    PairState,
+    Plan,
+    SceneState,
+    SourceState,
+)
 from triptych.records import Scene, Source
 from triptych.validator.rule import Accepted, Decision, Rejected, low_level_decision, soft_filter_decision
 
@@ -23,6 +31,7 @@ STAGES: Final = ("made", "soft_filter", "low_level", "validator", "selected", "k
 _GATES: Final = {"screen": 0, "soft_filter": 0, "low_level": 1, "validator": 2}
 UNDECIDED: Final = "undecided"
 NOT_BEST: Final = "not_the_best"
+HELD_AS_DERIVED: Final = frozenset(get_args(DerivedKind))  # whose gates are the rule's for derived pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +265,7 @@ def inverse_adherence(plan: Plan, state: DerivedState) -> float:
 
 
 def _passed_before_validator(plan: Plan, state: PairState) -> bool:
-    rule = plan.recipe.rule
+    rule = state.rule(plan)
     soft = soft_filter_decision(state.verdicts, plan.spec_id("soft_filter"), rule)
     return isinstance(soft, Accepted) and isinstance(low_level_decision(state.signals, rule), Accepted)
 
