@@ -85,6 +85,17 @@ def test_it_says_that_it_read_back_what_it_wrote(triptych: Command, run: str, tm
     assert told["triplets"] == len(rows_of(tmp_path / "again"))
 
 
+def test_the_card_tells_the_funnel_to_its_end(triptych: Command, tmp_path: Path) -> None:
+    folder = mined(tmp_path, "multiplied", multiply={"inverse": True})
+    kinds = json.loads(triptych("status", folder, "--json").stdout)["kinds"]
+    assert kinds["inverse"]["kept"]
+    triptych("export", folder, "--to", "out")
+    card = (tmp_path / "out/README.md").read_text("utf-8")
+    kept = {kind: counts["kept"] for kind, counts in kinds.items()}
+    assert f"| consistent backward | {kept['forward']} |" in card
+    assert f"| inverse kept | {kept['inverse']} |\n| triplets | {sum(kept.values())} |" in card
+
+
 def test_pictures_are_marked_unless_told_otherwise(triptych: Command, run: str, tmp_path: Path) -> None:
     triptych("export", run, "--to", "marked")
     triptych("export", run, "--to", "plain", "--no-mark")

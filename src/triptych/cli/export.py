@@ -125,7 +125,7 @@ def _gathered(runs: Sequence[Run], paths: Sequence[Path], *, people: bool) -> Da
             repeated += triplet.id in triplets
             triplets.setdefault(triplet.id, triplet)
         agreement = judge_agreement(ratings(run.ledger), _validator_scores(run, view, stopped))
-        origins.append(Origin(run.plan.recipe, run.plan.specs, view.funnel, terms(run.ledger), agreement))
+        origins.append(Origin(run.plan.recipe, run.plan.specs, _funnel(view), terms(run.ledger), agreement))
     if not triplets:
         told = ", ".join(map(str, paths))
         raise UserError(f"{told}: no selected triplet under this rule: mine more, or try --set threshold=…")
@@ -146,6 +146,19 @@ def _gathered(runs: Sequence[Run], paths: Sequence[Path], *, people: bool) -> Da
         frozenset(_not_ours(runs)),
         chosen=notes,
     )
+
+
+def _funnel(view: RunView) -> dict[str, int]:
+    """The run's funnel down to what leaves it, with what was derived, where anything was."""
+    derived = {
+        f"{kind}_kept": counts.kept
+        for kind, counts in view.kinds.items()
+        if kind != "forward" and counts.made
+    }
+    if not derived:
+        return view.funnel
+    forward = {"consistent_backward": view.kinds["forward"].kept}
+    return view.funnel | forward | derived | {"triplets": len(view.triplets)}
 
 
 def _validator_scores(run: Run, view: RunView, stopped: Iterable[RejectedPair]) -> dict[str, Scores]:
