@@ -17,7 +17,8 @@ from studio_judge.card import write_card
 from studio_judge.fit import fit, predict
 from studio_judge.measured import load, measure_all
 
-from triptych.backends.studio.judge.model import FILE_NAME, Model
+from triptych.backends.studio.judge.model import Model
+from triptych.backends.studio.judge.shipped import FILE_NAME
 
 
 def main() -> None:

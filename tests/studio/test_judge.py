@@ -22,8 +22,8 @@ from triptych.backends.studio.edits import EditPlan, invert_plan
 from triptych.backends.studio.judge.backend import StudioScreen, StudioSoftFilter, StudioValidator
 from triptych.backends.studio.judge.finding import find
 from triptych.backends.studio.judge.look import SIDE, Look
-from triptych.backends.studio.judge.model import FILE_NAME
 from triptych.backends.studio.judge.reading import Mention, read_instruction, read_prompt
+from triptych.backends.studio.judge.shipped import FILE_NAME
 from triptych.backends.studio.prompts import Description, Wish, write_prompt
 from triptych.backends.studio.render import render
 from triptych.backends.studio.scene import Scene, Thing
@@ -298,13 +298,14 @@ def test_judgement_is_the_same_without_the_world_store(studio: Studio) -> None:
 def test_judging_loads_nothing_that_knows_the_truth() -> None:
     code = (
         "import sys; from triptych.backends.studio.judge.backend import *; "
+        "from triptych.backends.studio.judge.answers import *; "
         "from triptych.backends.studio.judge.model import load_model; load_model(); "
         "print(*(n for n in sys.modules if n.startswith('triptych.backends.studio.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.removeprefix("triptych.backends.studio.") for name in done.stdout.split()}
     forbidden = {"world", "truth", "editor", "painter", "writer", "flaws", "attempt", "mishaps", "edits"}
-    assert "judge.backend" in loaded
+    assert {"judge.backend", "judge.answers"} <= loaded
     assert not loaded & forbidden
 
 

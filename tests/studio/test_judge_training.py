@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from triptych.backends.studio.judge.forest import Forest
-from triptych.backends.studio.judge.model import FILE_NAME
+from triptych.backends.studio.judge.shipped import FILE_NAME
 from triptych.records import hash_bytes
 
 pytest.importorskip("sklearn", reason="only training needs scikit-learn")

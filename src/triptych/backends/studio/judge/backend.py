@@ -1,23 +1,14 @@
-"""The studio's judges as back ends: screen, soft filter, validator. They see pictures and words only."""
+"""The studio's judges as back ends: screen, soft filter, validator. They see pictures and words only.
+
+How they come to their answers is loaded with the first question: whoever only names them loads no codec.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
-from triptych.backends.studio.judge.appearance import describe
-from triptych.backends.studio.judge.heads import opinion
-from triptych.backends.studio.judge.look import Look, Looks
-from triptych.backends.studio.judge.model import Model, doubted, file_hash, load_model
-from triptych.backends.studio.judge.opinions import Opinion
-from triptych.backends.studio.judge.pairs import glance, look_features, measure
-from triptych.backends.studio.judge.reading import read_instruction, read_prompt
-from triptych.backends.studio.judge.sources import (
-    measure_source,
-    source_features,
-    source_look_features,
-    thing_rows,
-)
+from triptych.backends.studio.judge.shipped import file_hash
 from triptych.errors import CallFailed, ModelError
 from triptych.pixels.revision import REVISION as CHECKS_REVISION
 from triptych.records import Spec
@@ -35,9 +26,7 @@ from triptych.roles import (
 )
 
 Answers = dict[str, Scored | Unscored]
-DIGITS = 4
-NOT_UNDERSTOOD = "instruction_not_understood"
-SIZES_DIFFER = "sizes_differ"
+NOT_A_PAIR = "this judge needs a source and an edited picture"
 
 
 class _StudioJudge:
@@ -79,74 +68,28 @@ class StudioScreen(_StudioJudge):
     def _answers(self, request: JudgeRequest) -> Answers | CallFailed:
         if not isinstance(request.subject, SourceSubject):
             return ModelError("not_a_source", "the screen judges sources")
-        look = LOOKS.of(request.subject.picture)
-        model = load_model()
-        reading = read_prompt(request.subject.prompt)
-        measured, seen = measure_source(look, reading), _opinion(model, look)
-        (shown,) = model.chances("thing", [thing_rows(measured, seen)])
-        row = model.rows("screen", [source_features(measured, shown) | source_look_features(reading, seen)])
-        shows, right = (float(model.forests[name](row)[0]) for name in ("screen_shows", "screen_right"))
-        return {"shows_prompt": _scored(shows), "looks_right": _scored(right)}
+        from triptych.backends.studio.judge import answers
+
+        return answers.of_source(request.subject)
 
 
 class StudioSoftFilter(_StudioJudge):
     """A quick, coarse opinion of a pair: the whole of it at a glance, nothing looked for."""
 
     def _answers(self, request: JudgeRequest) -> Answers | CallFailed:
-        return _judge_pair(request, _soft_answers, ("adherence", "aesthetics", "unasked_change", "pleasing"))
+        if not isinstance(request.subject, PairSubject):
+            return ModelError("not_a_pair", NOT_A_PAIR)
+        from triptych.backends.studio.judge import answers
+
+        return answers.at_a_glance(request.subject)
 
 
 class StudioValidator(_StudioJudge):
     """The careful judge of a pair: finds what the instruction names, and looks at everything else."""
 
     def _answers(self, request: JudgeRequest) -> Answers | CallFailed:
-        return _judge_pair(request, _validator_answers, ("adherence", "aesthetics"))
+        if not isinstance(request.subject, PairSubject):
+            return ModelError("not_a_pair", NOT_A_PAIR)
+        from triptych.backends.studio.judge import answers
 
-
-def _judge_pair(
-    request: JudgeRequest, judge: Callable[[PairSubject], Answers], questions: tuple[str, ...]
-) -> Answers | CallFailed:
-    subject = request.subject
-    if not isinstance(subject, PairSubject):
-        return ModelError("not_a_pair", "this judge needs a source and an edited picture")
-    if subject.source.pixels.shape != subject.edited.pixels.shape:
-        return {name: Unscored(SIZES_DIFFER) for name in questions}
-    if not read_instruction(subject.instruction):
-        return {name: Unscored(NOT_UNDERSTOOD) for name in questions}
-    return judge(subject)
-
-
-def _soft_answers(subject: PairSubject) -> Answers:
-    model = load_model()
-    orders = read_instruction(subject.instruction)
-    row = model.rows("soft", [glance(subject.source.pixels, subject.edited.pixels, orders)])
-    raw = {name: float(forest(row)[0]) for name, forest in model.forests.items() if name.startswith("soft_")}
-    return {
-        "adherence": _scored(model.scales["soft_adherence"](raw["soft_adherence"])),
-        "aesthetics": _scored(model.scales["soft_aesthetics"](raw["soft_aesthetics"])),
-        "unasked_change": _scored(doubted(raw["soft_unasked"])),
-        "pleasing": _scored(1 - doubted(1 - raw["soft_pleasing"])),
-    }
-
-
-def _validator_answers(subject: PairSubject) -> Answers:
-    model = load_model()
-    orders = read_instruction(subject.instruction)
-    source, edited = LOOKS.of(subject.source), LOOKS.of(subject.edited)
-    features = measure(source, edited, orders)
-    features |= look_features(orders, _opinion(model, source), _opinion(model, edited))
-    adherence, aesthetics = model.scores(features, orders)
-    return {"adherence": _scored(adherence), "aesthetics": _scored(aesthetics)}
-
-
-def _opinion(model: Model, look: Look) -> Opinion:
-    if look.remembered is None:
-        look.remembered = opinion(model.heads, describe(look))
-    return look.remembered
-
-
-def _scored(value: float) -> Scored:
-    return Scored(round(value, DIGITS))
-
-
-LOOKS = Looks()
+        return answers.of_pair(request.subject)

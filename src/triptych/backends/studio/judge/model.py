@@ -6,7 +6,6 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Final, TypeVar
 
 import numpy as np
@@ -18,11 +17,10 @@ from triptych.backends.studio.judge.heads import Head
 from triptych.backends.studio.judge.novelty import Limits, excess
 from triptych.backends.studio.judge.pairs import order_rows, pair_features
 from triptych.backends.studio.judge.reading import Order
-from triptych.records import hash_bytes
+from triptych.backends.studio.judge.shipped import file_bytes
 
 Number = TypeVar("Number", float, Values)
 Pair = tuple[Features, Sequence[Order]]  # what is measured on it, what is asked
-FILE_NAME: Final = "judge.npz"
 EARLY: Final = "early/"  # how the arrays of the model before begin
 # A judge's forests. Of each axis: the score itself, and the chance that it is above 4.
 VALIDATOR_FORESTS: Final = ("adherence", "aesthetics", "adheres", "pleases")
@@ -190,17 +188,7 @@ def doubted(chance: Number) -> Number:
     return chance / (chance + 1.5 * (1 - chance))
 
 
-def _file_bytes() -> bytes:
-    return files("triptych.backends.studio.judge").joinpath(FILE_NAME).read_bytes()
-
-
-@cache
-def file_hash() -> str:
-    """The first digits of the shipped file's hash: another file, another judge."""
-    return hash_bytes(_file_bytes())[:12]
-
-
 @cache
 def load_model() -> Model:
     """The shipped model, read once a process."""
-    return Model.unpacked(_file_bytes())
+    return Model.unpacked(file_bytes())
