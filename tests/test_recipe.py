@@ -68,6 +68,11 @@ def test_a_key_given_twice_is_told_with_its_line() -> None:
         parsed(TEXT + "\nname: other")
 
 
+def test_a_key_of_an_earlier_version_is_told_with_its_new_place() -> None:
+    with pytest.raises(RecipeError, match=r"r.yaml: 'topics' has moved: write brief: {topics: "):
+        parsed(TEXT + "\ntopics: []")
+
+
 def test_a_folder_of_photographs_is_found_from_where_it_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,9 +99,9 @@ def test_a_recipe_that_ships_is_found_by_its_name(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     "path", sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml")), ids=lambda p: p.stem
 )
-def test_every_recipe_that_ships_can_be_run_and_says_how(path: Path) -> None:
+def test_every_recipe_that_ships_can_be_run_and_says_how(path: Path, tmp_path: Path) -> None:
     recipe = load_recipe(path)
-    configs = role_configs(recipe, Path("nowhere"))
+    configs = role_configs(recipe, tmp_path)
     assert set(plan_of(recipe, configs).specs) >= {"writer", "soft_filter", "validator"}
     head = path.read_text(encoding="utf-8").splitlines()
     assert head[0].startswith(f"# triptych mine recipes/{path.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import (
@@ -349,10 +349,16 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set {override}: the value is not valid YAML; quote it") from None
 
 
+# Keys of earlier versions, in recipes and in run folders, and how they are written now.
+_MOVED: Final = {"topics": "brief: {topics: […]}"}
+
+
 def _told(problem: Mapping[str, Any], origin: str) -> str:
     place = [str(step) for step in problem["loc"]]
     where = ".".join(place) or "the recipe"
     if problem["type"] == "extra_forbidden":
+        if where in _MOVED:
+            return f"{origin}: {where!r} has moved: write {_MOVED[where]}, or remove it where it is empty"
         near = difflib.get_close_matches(place[-1], _known_keys(place[:-1]), n=1, cutoff=0.5)
         mend = f"did you mean {near[0]!r}?" if near else "remove it; docs/recipes.md lists the keys"
         return f"{origin}: unknown key {where!r}; {mend}"

@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import Protocol
 
 import orjson
@@ -20,8 +21,9 @@ from rich.text import Text
 from triptych.mining.events import CallEnded, CallStarted, Event, Notice
 from triptych.mining.select import FUNNEL_STAGES, RunView, view_of
 from triptych.mining.slots import Slot
-from triptych.mining.state import Plan
-from triptych.records import ROLE_NAMES, RoleName
+from triptych.mining.state import Plan, SourceState
+from triptych.records import ROLE_NAMES, RoleName, Scene
+from triptych.validator.rule import Accepted
 
 _PLAIN_EVERY = 10.0  # seconds between two plain lines
 _BOARD_EVERY = 0.5
@@ -55,7 +57,7 @@ class Activity:
         self.roles: dict[RoleName, RoleActivity] = defaultdict(RoleActivity)
         self.failures: Counter[str] = Counter()
         self.started = time.monotonic()
-        self._settled_before = self._settled()
+        self._settled_before = self.scenes_through()
         self._selected_before = len(self.view().selected)
 
     def take(self, event: Event) -> None:
@@ -95,14 +97,14 @@ class Activity:
 
     def seconds_left(self) -> float | None:
         """At the pace so far; None until some scenes are through."""
-        settled, total = self._settled(), len(self.slots)
+        settled, total = self.scenes_through(), len(self.slots)
         done = settled - self._settled_before
         if done < 0.02 * total or self.elapsed < 2:
             return None
         return (total - settled) * self.elapsed / done
 
-    def _settled(self) -> float:
-        """Scenes that are through; a part counts as a part."""
+    def scenes_through(self) -> float:
+        """Scenes of which no attempt is owed any more; a part counts as a part."""
         return sum(_share_settled(self.plan, slot) for slot in self.slots)
 
 
@@ -111,21 +113,23 @@ def _share_settled(plan: Plan, slot: Slot) -> float:
         return 1.0
     if slot.state is None or not slot.state.sources:
         return 0.0
-    shares = []
-    for source in slot.state.sources:
-        if not source.settled(plan, slot.state.scene):
-            shares.append(0.0)
-            continue
-        attempts = [attempt for lane in source.lanes for attempt in lane.attempts]
-        if plan.recipe.policy == "until_accepted":
-            through = [
-                lane.accepted(plan) or all(attempt.settled(plan) for attempt in lane.attempts)
-                for lane in source.lanes
-            ]
-        else:
-            through = [attempt.settled(plan) for attempt in attempts]
-        shares.append(sum(through) / len(through) if through else 1.0)
+    shares = [_share_of_source(plan, slot.state.scene, source) for source in slot.state.sources]
     return sum(shares) / len(shares)
+
+
+def _share_of_source(plan: Plan, scene: Scene, source: SourceState) -> float:
+    if not source.settled(plan, scene):
+        return 0.0
+    if source.spent is not None or not isinstance(source.decision(plan, scene), Accepted):
+        return 1.0  # nothing will be made of it
+    if not source.lanes:
+        return 0.0  # a photograph that nobody has described yet
+    through: list[bool]
+    if plan.recipe.policy == "until_accepted":
+        through = [lane.finished(plan) for lane in source.lanes]
+    else:
+        through = [attempt.settled(plan) for lane in source.lanes for attempt in lane.attempts]
+    return sum(through) / len(through) if through else 1.0
 
 
 def reasons_told(view: RunView, activity: Activity) -> str:
@@ -148,7 +152,7 @@ class Display(Protocol):
 
 
 _PLAINLY = {"█": "#", "▏": "|", "·": "|", "…": "...", "–": "-", "—": "-", "×": "x"}
-_NARROWEST = 44  # columns; narrower terminals break lines themselves
+_NARROWEST = 44  # columns; narrower terminals break lines themselves, and are given no board
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:
@@ -179,7 +183,9 @@ def display(activity: Activity, console: Console, *, json: bool) -> Display:
     """The display that fits where the output goes."""
     if json:
         return JsonEvents(activity)
-    return Board(activity, console) if console.is_terminal else PlainLines(activity, console)
+    # A board wider than its terminal would leave half of itself behind every time that it is drawn.
+    fits = console.is_terminal and get_terminal_size().columns >= _NARROWEST
+    return Board(activity, console) if fits else PlainLines(activity, console)
 
 
 class Board:

@@ -80,9 +80,10 @@ def print_truth(console: Console, truth: dict[str, Any]) -> None:
             _percent(rates["recall"]),
         )
     console.print(table)
+    auc = truth["three_statistics_auc"]
+    apart = f"tell them apart with AUC {auc}" if auc is not None else "can't be tried on so few"
     console.print(
-        f"truly good: {_percent(truth['base_rate'])} of attempts; three global statistics alone tell them "
-        f"apart with AUC {truth['three_statistics_auc']}"
+        f"truly good: {_percent(truth['base_rate'])} of attempts; three global statistics alone {apart}"
     )
     slipped = [
         f"{flaw} {count['accepted']}/{count['n']}"
