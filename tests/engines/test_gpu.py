@@ -81,6 +81,15 @@ def test_in_turns_one_copy_of_weights_is_there_at_a_time(tmp_path: Path) -> None
     assert loads == ["painter", "judge", "editor", "judge"]
 
 
+def test_loading_takes_as_long_as_it_takes(tmp_path: Path) -> None:
+    values = on_gpu({"log": str(tmp_path / "log"), "load_seconds": 2.5}).model_dump(mode="json")
+    for role in CLASSES:
+        values[role]["timeout_seconds"] = 2  # of a call, not of reading the weights before it
+    mine(Recipe.model_validate(values), tmp_path / "run")
+    assert "infrastructure_error" not in {call.outcome for call in calls(tmp_path / "run")}
+    assert sorted(name for (name,) in told(tmp_path / "log", "load")) == ["editor", "judge", "painter"]
+
+
 def test_seconds_of_a_batch_are_shared_by_its_calls(tmp_path: Path) -> None:
     mine(on_gpu({"batch_seconds": 0.2, "batch": 4, "shared": "all"}, scenes=2), tmp_path / "run")
     edits = [call.seconds for call in calls(tmp_path / "run") if call.role == "editor"]

@@ -32,7 +32,8 @@ _PASSED_OVER = 4  # batches that a request may see go before it, then its own ki
 _RECENT_BYTES = 256_000_000  # of images kept at hand
 _THREADS = 4  # for codecs and checks, beside the model
 
-Message = tuple[int, Job, int] | tuple[int, None, int]  # key, job (None: let go of the weights), try
+# key; what to do: a job, load what a role needs, or let go of the weights (None); number of the try
+Message = tuple[int, Job | RoleName | None, int]
 
 
 @dataclass(slots=True)
@@ -143,12 +144,20 @@ class _GatheredRoles(LoadedRoles):
     def __init__(self, configs: Mapping[RoleName, RoleConfig]) -> None:
         super().__init__(configs)
         self._gathered: dict[RoleName, Gathered] = {}
+        self._loading = asyncio.Lock()
 
     def backend(self, role: RoleName) -> Any:
         """The back end that fills a role; its requests are gathered."""
         if role not in self._gathered:
             self._gathered[role] = Gathered(super().backend(role))
         return self._gathered[role]
+
+    async def load(self, role: RoleName) -> None:
+        """Have what a role needs in memory, one after the other."""
+        load = getattr(self.backend(role), "load", None)
+        if load is not None:
+            async with self._loading:
+                await load()
 
     def release(self) -> None:
         """Have every back end let go of its weights."""
@@ -200,7 +209,8 @@ async def _serve(
             roles.release()
             connection.send((key, None, None))
             continue
-        task = asyncio.create_task(perform(job, number, bench))
+        doing = roles.load(job) if isinstance(job, str) else perform(job, number, bench)
+        task: asyncio.Task[Any] = asyncio.create_task(doing)
         running.add(task)
         task.add_done_callback(running.discard)
         task.add_done_callback(partial(_report, connection, key))

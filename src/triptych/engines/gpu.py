@@ -34,6 +34,7 @@ _PHASED_SLOTS = 1024  # jobs that may wait for their turn: the more, the seldome
 _QUIET = 0.05  # seconds without anything under way before the weights are changed
 _PATIENCE = 10.0  # seconds that idle weights wait for jobs of other roles that are still under way
 _FAREWELL = 10.0  # seconds for a worker to end by itself
+_LONGEST_LOAD = 7200.0  # seconds that weights may take, fetched from the Hub included
 
 
 class GpuRoles:
@@ -83,7 +84,8 @@ class GpuRoles:
     ) -> Done:
         """Do a job once its weights may be in memory and there is a place. Raises as its worker does.
 
-        Raises TimeoutError, and ends the worker, where the job takes longer than `timeout` seconds there.
+        Raises TimeoutError, and ends the worker, where the job takes longer than `timeout` seconds there;
+        loading the weights is no part of that.
         """
         group = self._group[job.role]
         if self.turns is not None:
@@ -92,11 +94,14 @@ class GpuRoles:
             async with self._places[job.role]:
                 if not begin():
                     raise NotBegun
+                worker = self._workers[group]
                 try:
+                    async with asyncio.timeout(_LONGEST_LOAD):
+                        await worker.load(job.role)
                     async with asyncio.timeout(timeout):
-                        return await self._workers[group].run(job, number)
+                        return await worker.run(job, number)
                 except TimeoutError:
-                    self._workers[group].kill()
+                    worker.kill()
                     raise
         finally:
             if self.turns is not None:
@@ -154,6 +159,10 @@ class GpuWorker:
         done: Done = await self._sent(job, number)
         return done
 
+    async def load(self, role: RoleName) -> None:
+        """Have a role's weights in memory."""
+        await self._sent(role, 0)
+
     async def release(self) -> None:
         """Have the weights let go of; nothing may be under way."""
         if self._process is not None and self._process.is_alive():
@@ -162,7 +171,7 @@ class GpuWorker:
             except BrokenProcessPool:
                 return
 
-    async def _sent(self, job: Job | None, number: int) -> Any:
+    async def _sent(self, job: Job | RoleName | None, number: int) -> Any:
         connection = self._running()
         key = next(self._keys)
         answer = asyncio.get_running_loop().create_future()
