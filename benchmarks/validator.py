@@ -72,7 +72,7 @@ rule:  # every gate open: whatever is made is judged
   {shows_prompt: 0, looks_right: 0, soft_adherence: 1, soft_aesthetics: 1, soft_unasked_change: 1,
    soft_pleasing: 0, largest_component: 0, shift: 10000, zoom: 10000}
 canaries: {pairs: 0}
-budget: {wall_seconds: 420}  # the rest of ten minutes is for measuring
+budget: {wall: 420}  # the rest of ten minutes is for measuring
 """
 CHOSEN = (0.95, 0.9, 0.85, 0.8, 0.7)  # precisions, of which the highest that can be certified is taken
 CONFIDENCE = 0.9

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triptych.datasets.licences import licence_of
 from triptych.errors import RecipeError
 from triptych.recipe import Recipe, dump_recipe, load_recipe, parse_recipe
 from triptych.wiring import plan_of, role_configs
@@ -50,7 +51,9 @@ def test_a_dumped_recipe_reads_back_equal_and_says_everything(
         ("seed=9223372036854775807", "2147483648"),
         ("budget.calls.editor=-1", "greater than or equal to 0"),
         ("budget.model_seconds=-0.5", "greater than or equal to 0"),
-        ("budget.wall_seconds=.inf", "finite"),
+        ("budget.wall=.inf", "finite"),
+        ("budget.wall=20min", "number"),
+        ("budget.wall=-5", "greater than or equal to 0"),
         ("rule.shift=.inf", "finite"),
         ("threshold=.nan", "finite"),
         ("photographs={folder: x, largest_megapixels: .inf}", "finite"),
@@ -61,6 +64,19 @@ def test_a_dumped_recipe_reads_back_equal_and_says_everything(
 def test_a_value_out_of_bounds_is_told(override: str, told: str) -> None:
     with pytest.raises(RecipeError, match=told):
         parsed(TEXT, override)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("20m", 1200), ("90s", 90), ("1.5h", 5400), ("2d", 172_800), ("45", 45)]
+)
+def test_wall_time_is_said_as_people_say_it(given: str, seconds: float) -> None:
+    assert parsed(TEXT, f"budget.wall={given}").budget.wall == seconds
+
+
+def test_the_recipe_for_any_use_names_no_model_that_binds() -> None:
+    recipe = load_recipe(Path("apache-only"))
+    licences = [licence_of(spec) for spec in plan_of(recipe, role_configs(recipe, Path())).specs.values()]
+    assert [licence.name for licence in licences if licence] == ["Apache-2.0"] * 6
 
 
 def test_a_key_given_twice_is_told_with_its_line() -> None:

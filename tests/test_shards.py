@@ -102,13 +102,13 @@ def test_every_scene_is_in_one_part(recipe_file: Recipes, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("of", [1, 3, 7])
 def test_a_budget_is_divided_and_none_of_it_lost(recipe_file: Recipes, of: int) -> None:
-    budget = {"calls": {"editor": 100, "validator": 5}, "model_seconds": 60.0, "wall_seconds": 9.0}
+    budget = {"calls": {"editor": 100, "validator": 5}, "model_seconds": 60.0, "wall": 9.0}
     recipe = load_recipe(recipe_file(budget=budget))
     shares = [recipe.sharded(part, of).budget for part in range(1, of + 1)]
     assert sum(share.calls["editor"] for share in shares) == 100
     assert sum(share.calls["validator"] for share in shares) == 5
     assert sum(share.model_seconds or 0 for share in shares) == pytest.approx(60)
-    assert {share.wall_seconds for share in shares} == {9.0}
+    assert {share.wall for share in shares} == {9.0}
     assert max(share.calls["editor"] for share in shares) - min(s.calls["editor"] for s in shares) <= 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -26,6 +27,8 @@ from triptych.validator.rule import Rule
 # In a wheel the recipes lie in the package, in a clone at its top.
 _SHIPPED = Path(__file__).with_name("recipes"), Path(__file__).parents[2] / "recipes"
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
 Residency = Literal["concurrent", "phased"]
 Policy = Literal["uniform", "best_of", "until_accepted"]
 _Asked = Literal["writer", "painter", "screen", "editor", "soft_filter", "validator", "embedder"]
@@ -35,6 +38,12 @@ def _no_truth_value(value: object) -> object:
     if isinstance(value, bool):  # YAML's yes, no, on, off, true and false
         raise ValueError("should be a number, not yes or no")  # noqa: TRY004  (pydantic tells ValueErrors)
     return value
+
+
+def _seconds(value: object) -> object:
+    """A length of time in seconds: `90s`, `20m`, `1.5h`, `2d`, or the number itself."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value) if isinstance(value, str) else None
+    return float(found[1]) * _UNITS[found[2]] if found else value
 
 
 _Count = Annotated[int, BeforeValidator(_no_truth_value)]
@@ -118,8 +127,8 @@ class Budget(_Part):
 
     calls: dict[_Asked, Annotated[_Count, Field(ge=0)]] = Field(default_factory=dict)
     model_seconds: _Number | None = Field(default=None, ge=0)
-    wall_seconds: _Number | None = Field(
-        default=None, ge=0, description="of this command, not of the whole run"
+    wall: Annotated[_Number, BeforeValidator(_seconds), Field(ge=0)] | None = Field(
+        default=None, description="of this command, not of the whole run: 20m, 2h, or a number of seconds"
     )
 
 

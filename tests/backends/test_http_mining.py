@@ -18,8 +18,10 @@ import pytest
 from tests.backends.obliging import chance
 from tests.backends.server import Answer, Asked, ModelServer, completion, serving
 from tests.cli.conftest import environment
+from triptych.errors import WorkFailed
 from triptych.ledger.run import RunFolder
 from triptych.ledger.verify import verify
+from triptych.mining import asking
 from triptych.recipe import Recipe, dump_recipe
 from triptych.records import Call, Scene
 from triptych.runs import mine, open_run
@@ -173,6 +175,23 @@ def test_a_server_that_is_down_spends_no_attempt_and_the_run_goes_on_when_it_is_
     unreached = [call for call in calls if call.outcome == "infrastructure_error"]
     assert {call.reason for call in unreached} <= {"http_503", "resting"}
     assert attempts == screened * 2 * 2  # none was spent
+
+
+def test_a_key_that_is_withdrawn_stops_the_run_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_KEYS_PATIENCE", 0.0)
+    with serving(key=KEY) as server:
+        server.faults = [
+            lambda asked: (
+                Answer(401, {"error": {"message": f"{asked.key} is no more"}})
+                if "edits" in asked.path
+                else None
+            )
+        ]
+        with pytest.raises(WorkFailed, match=r"editor was not reached .*wrong_key: .*HTTP_KEY") as told:
+            mine(recipe(server, scenes=2, multiply={"inverse": False}), tmp_path / "run")
+        assert KEY not in str(told.value)
+    with open_run(tmp_path / "run") as run:
+        assert run.view().funnel["attempts"] == 0  # none was spent
 
 
 def test_killed_and_gone_on_with_no_call_is_made_twice(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from triptych.mining.schedule import Spending
 from triptych.recipe import Retries
 from triptych.records import Call, Fact, RoleName
 
+_KEYS_PATIENCE = 30.0  # seconds: a key is read once, waiting mends none; services have their moments, though
 _LONGEST_PAUSE = 30.0  # seconds between two tries of a role that isn't reached
 
 
@@ -133,6 +134,8 @@ class Asker:
     def _check_patience(self, role: RoleName, done: Done) -> None:
         since = self._unreached_since.setdefault(role, time.monotonic())
         patience = self._retries.patience_seconds
+        if done.reason == "wrong_key":
+            patience = min(patience, _KEYS_PATIENCE)
         if time.monotonic() - since >= patience:
             told = f"{done.reason}: {done.detail}" if done.detail else done.reason
             raise WorkFailed(

@@ -115,8 +115,8 @@ class Spending:
             self.stopped_by = f"the budget of {cap} {role.replace('_', ' ')} calls"
         elif budget.model_seconds is not None and self.model_seconds >= budget.model_seconds:
             self.stopped_by = f"the budget of {budget.model_seconds:g} model-seconds"
-        elif budget.wall_seconds is not None and time.monotonic() - self._started >= budget.wall_seconds:
-            self.stopped_by = f"the budget of {budget.wall_seconds:g} seconds of wall time"
+        elif budget.wall is not None and time.monotonic() - self._started >= budget.wall:
+            self.stopped_by = f"the budget of {budget.wall:g} seconds of wall time"
         else:
             return True
         return False
