@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.backends.server import Answer, ModelServer, completion, serving
-from tests.backends.test_http_mining import KEY, recipe
+from tests.backends.test_http_mining import KEY, ROLES, recipe
 from triptych.cli.main import main
 from triptych.recipe import dump_recipe
 
@@ -43,6 +43,17 @@ def test_all_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "the house's terms: outputs may not train" in found["validator"]["detail"]
     assert "licence not known" in found["editor"]["detail"]
     assert "tokens; price" in found["validator, asked"]["detail"]
+
+
+def test_a_key_of_the_recipe_is_changed_as_for_mine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe(scenes=1)))  # no address
+    with serving(key=KEY) as server:
+        words = [f"{role}.settings.url={server.url}" for role in ROLES]
+        sets = [word for key in words for word in ("--set", key)]
+        assert main(["doctor", str(tmp_path / "recipe.yaml"), *sets]) == 0
+    assert "1 up, with m" in capsys.readouterr().out
 
 
 def test_no_key(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from triptych.errors import UserError, WorkFailed
@@ -116,12 +118,20 @@ def present(role: str, settings: LocalSettings) -> str:
         folder = Path(settings.model).expanduser()
     else:
         hub = need(role, "huggingface_hub")
+        away = UserError(
+            f"{role}: the weights of {settings.model} aren't here, or not all of them; fetch them first: hf"
+            f" download {settings.model}" + (f" --revision {settings.revision}" if settings.revision else "")
+        )
         try:
             folder = Path(
                 hub.snapshot_download(settings.model, revision=settings.revision, local_files_only=True)
             )
         except FileNotFoundError:
-            return f"on {device}; the weights aren't here yet: they come from the Hub when first asked"
+            raise away from None
+        if _missing(folder):
+            raise away
+    if missing := _missing(folder):
+        raise UserError(f"{role}: {folder} lacks {missing}; copy or save the model again, or give a Hub name")
     size = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
     here = f"weights here ({size / 1e9:.1f} GB)"
     if not device.startswith("cuda"):
@@ -133,6 +143,16 @@ def present(role: str, settings: LocalSettings) -> str:
             f" {found.total_memory / 1e9:.0f} GB: set offload: model, or quantisation: bitsandbytes-4bit"
         )
     return f"on {found.name} ({found.total_memory / 1e9:.0f} GB); {here}"
+
+
+def _missing(folder: Path) -> str | None:
+    """A file of weights that isn't there: one that an index names, or any at all."""
+    for index in sorted(folder.rglob("*.index.json")):
+        for name in sorted(set(orjson.loads(index.read_bytes()).get("weight_map", {}).values())):
+            if not (index.parent / name).exists():
+                return str((index.parent / name).relative_to(folder))
+    found = any(folder.rglob("*.safetensors")) or any(folder.rglob("*.bin"))
+    return None if found else "its weights (*.safetensors)"
 
 
 def weights_key(settings: LocalSettings, *more: Json) -> str:
@@ -192,10 +212,11 @@ def loading(role: str, model: str) -> Iterator[None]:
 
 def quiet() -> None:
     """Keep the libraries from drawing bars over the run's own, and from telling what we handle."""
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every try anew
     for name in ("diffusers.utils.logging", "transformers.utils.logging"):
         try:
-            logging = importlib.import_module(name)
+            found = importlib.import_module(name)
         except ModuleNotFoundError:
             continue
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+        found.set_verbosity_error()
+        found.disable_progress_bar()

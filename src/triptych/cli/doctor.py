@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -63,11 +63,13 @@ class Finding:
     detail: str
 
 
-def doctor(recipe: Path | None, contract: str | None, *, json: bool = False) -> int:
+def doctor(
+    recipe: Path | None, contract: str | None, overrides: Sequence[str] = (), *, json: bool = False
+) -> int:
     """Print findings; 1 if any isn't fine."""
     findings = list(_machine())
     if recipe is not None:
-        findings.extend(_recipe(load_recipe(recipe)))
+        findings.extend(_recipe(load_recipe(recipe, overrides)))
     if contract is not None:
         findings.extend(_contract(contract))
     if json:
