@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.backends.obliging import briefs, said
 from tests.backends.scripted import ScriptedJudge, ScriptedWriter
+from triptych.backends.prompts import wording
 from triptych.backends.prompts.chat import Prompt
 from triptych.backends.prompts.judging import judge_prompts
 from triptych.backends.prompts.replies import BadReply, json_in
@@ -166,6 +169,7 @@ def asked_for(count: int, **guide: object) -> list[SceneRequest]:
         (scene(2, "put a cup by the jug", "", "let it rain"), "empty_instruction"),
         (scene(2, "put a cup on the third table", *GOOD[1:]), "counts_things"),
         (scene(2, *GOOD[:2], "a gun by the door, and rain"), "banned_topic"),
+        (scene(2, *GOOD[:2], "two Guns by the door, and rain"), "banned_topic"),
         (scene(2, GOOD[0], GOOD[0], GOOD[2]), "same_instruction_twice"),
         (scene(2, *GOOD, categories=("add", "weather", "color")), "wrong_category"),
         (scene(2, *GOOD[:2]), "wrong_category"),
@@ -361,3 +365,27 @@ def test_validator_questions_have_wordings_of_ours() -> None:
     request = JudgeRequest(PairSubject(picture(8, 8), "x", picture(8, 8)), VALIDATOR_QUESTIONS)
     (prompt,) = judge_prompts(request, ScriptedJudge("").look)
     assert "5: all of it is done" in str(prompt.parts[-1])
+
+
+def test_every_text_is_in_the_version_of_who_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = shutil.copytree(Path(wording.__file__).parent, tmp_path / "prompts")
+    monkeypatch.setattr(wording, "_HERE", copy)
+    monkeypatch.setattr(wording, "_TEXTS", copy / "texts")
+
+    def versions() -> tuple[str, str]:
+        for read in (wording.version_of, wording.writer_version, wording.judge_version):
+            read.cache_clear()
+        return wording.writer_version(), wording.judge_version()
+
+    try:
+        before = versions()
+        texts = [*copy.rglob("*.txt"), copy / "categories.toml"]
+        assert len(texts) > 15
+        for path in texts:
+            words = path.read_bytes()
+            path.write_bytes(words + b"!")
+            assert versions() != before, path.name
+            path.write_bytes(words)
+    finally:
+        monkeypatch.undo()
+        versions()

@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from triptych.backends.prompts.replies import BadReply, read_reply
+from triptych.backends.prompts.wording import filled
 from triptych.errors import CallFailed, ModelError
 from triptych.pixels.picture import Picture
 from triptych.records import Receipt
@@ -76,5 +77,5 @@ async def ask_twice(chat: Chat, prompt: Prompt, kind: type[M]) -> Read[M]:
         except BadReply as problem:
             if len(texts) == 2:
                 return Read(Unreadable(problem.reason, problem.detail), texts, receipt)
-            told = f"Your last reply was not usable ({problem}). Reply with the JSON object alone."
+            told = filled("again", problem=str(problem))
             prompt = replace(prompt, parts=(*prompt.parts, told), seed=prompt.seed + 1)

@@ -24,7 +24,6 @@ def _whole(answer: object) -> object:
 
 Score = Annotated[Literal[1, 2, 3, 4, 5], BeforeValidator(_whole)]
 YesNo = Literal["yes", "no"]
-SYSTEM = "You are a careful, sober judge of pictures. You answer in JSON only."
 
 _DIFFERENCES = "differences"  # what comes first in the variant that looks before it scores
 
@@ -65,7 +64,7 @@ def judge_prompt(request: JudgeRequest, look: Look, seed: int = 0, *, swapped: b
         size = shown_size(subject.picture.width, subject.picture.height, look.max_pixels, look.max_side)
         told = filled("judge_source", prompt=_quoted(subject.prompt), questions=asked, keys=_listed(keys))
         model = reply_model(questions, "plain")
-        return Prompt(SYSTEM, ("The picture:", shown(subject.picture, size), told), model, seed)
+        return Prompt(text("judge_system"), ("The picture:", shown(subject.picture, size), told), model, seed)
     name = "judge_pair"
     if look.variant == "difference_first":
         name, keys = "judge_pair_difference_first", [_DIFFERENCES, *keys]
@@ -74,7 +73,7 @@ def judge_prompt(request: JudgeRequest, look: Look, seed: int = 0, *, swapped: b
     source = ("The source:", shown(subject.source, size))
     edited = ("The edited picture:", shown(subject.edited, size))
     pictures = (*edited, *source) if swapped else (*source, *edited)
-    return Prompt(SYSTEM, (*pictures, told), reply_model(questions, look.variant), seed)
+    return Prompt(text("judge_system"), (*pictures, told), reply_model(questions, look.variant), seed)
 
 
 def reply_model(questions: Sequence[Question], variant: Variant) -> type[BaseModel]:

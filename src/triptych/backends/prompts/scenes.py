@@ -19,7 +19,7 @@ from triptych.backends.prompts.taxonomy import (
     taxonomy,
     viewpoint_for,
 )
-from triptych.backends.prompts.wording import text
+from triptych.backends.prompts.wording import filled, text
 from triptych.roles import EditDraft, Guide, SceneDraft, SceneRequest
 
 MOST_AT_ONCE = 50
@@ -103,14 +103,11 @@ def guide_lines(guides: Mapping[Guide, None]) -> list[str]:
     told = []
     banned = sorted({word for guide in guides for word in guide.banned})
     if banned:
-        told.append("Nothing may be about, show or mention: " + "; ".join(banned) + ".")
+        told.append(filled("banned", words="; ".join(banned)))
     examples = list(dict.fromkeys(line for guide in guides for line in guide.examples))[:_EXAMPLES]
     if examples:
         listed = "\n".join(orjson.dumps(line).decode() for line in examples)
-        told.append(
-            "People word such requests like this; meet their manner, length and slips, never their content:\n"
-            + listed
-        )
+        told.append(filled("manner", requests=listed))
     return told
 
 
@@ -175,9 +172,9 @@ def checked(instruction: str, category: str, guide: Guide) -> EditDraft:
 
 
 def refuse_banned(words: str, guide: Guide) -> None:
-    """Raise BadReply where a text mentions what the user's brief bans, as whole words."""
+    """Raise BadReply where a text mentions what the user's brief bans, as whole words, in the plural too."""
     for banned in guide.banned:
-        if re.search(rf"(?<!\w){re.escape(banned)}(?!\w)", words, re.IGNORECASE):
+        if re.search(rf"(?<!\w){re.escape(banned)}(?:e?s)?(?!\w)", words, re.IGNORECASE):
             raise BadReply("banned_topic", banned)
 
 

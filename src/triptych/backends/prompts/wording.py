@@ -44,12 +44,13 @@ def version_of(*names: str) -> str:
 @cache
 def writer_version() -> str:
     """Version of everything that a Writer is told."""
-    prompts = (f"texts/{name}.txt" for name in ("write", "describe", "invert", "join", "paraphrase"))
+    names = ("write", "describe", "invert", "join", "paraphrase", "again", "banned", "manner")
+    prompts = (f"texts/{name}.txt" for name in names)
     return version_of(*prompts, "categories.toml", "styles.txt", "viewpoints.txt", "registers.txt")
 
 
 @cache
 def judge_version() -> str:
     """Version of everything that a Judge is told."""
-    found = [*_TEXTS.glob("judge_*.txt"), *_TEXTS.glob("questions/*.txt")]
+    found = [*_TEXTS.glob("judge_*.txt"), *_TEXTS.glob("questions/*.txt"), _TEXTS / "again.txt"]
     return version_of(*sorted(path.relative_to(_HERE).as_posix() for path in found))
