@@ -136,10 +136,11 @@ def test_calls_are_counted_as_they_were_made(
 def test_costs_by_role(ledger: Ledger) -> None:
     assert queries.costs(ledger) == {}
     assert queries.spent(ledger) == RoleCost(0, 0.0, None)
-    ledger.record([call("a"), call("b", price=0.25), replace(call("c"), role="painter")])
+    told = replace(call("d", outcome="model_error"), role="painter", tokens_in=7, tokens_out=2)
+    ledger.record([call("a"), call("b", price=0.25), replace(call("c"), role="painter"), told])
     assert queries.costs(ledger) == {
         "editor": RoleCost(2, 1.0, 0.25),
-        "painter": RoleCost(1, 0.5, None),
+        "painter": RoleCost(2, 1.0, None, 7, 2),
     }
 
 

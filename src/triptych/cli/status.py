@@ -123,17 +123,18 @@ def _add_truth(told: dict[str, Any], run: Run, view: RunView, rows: Path | None)
 
 
 def _cost(cost: RoleCost) -> dict[str, object]:
-    return {"calls": cost.calls, "seconds": round(cost.seconds, 3), "price": cost.price}
+    return {
+        "calls": cost.calls,
+        "seconds": round(cost.seconds, 3),
+        "price": cost.price,
+        "tokens_in": cost.tokens_in,
+        "tokens_out": cost.tokens_out,
+    }
 
 
 def _print(console: Console, told: dict[str, Any]) -> None:
     console.print(funnel_table(told["funnel"], console))
-    table = Table("role", "calls", "model-seconds", "price", box=None, header_style="dim")
-    align_numbers(table)
-    for role, cost in told["cost"].items():
-        price = "–" if cost["price"] is None else f"{cost['price']:,.2f}"
-        table.add_row(role.replace("_", " "), f"{cost['calls']:,}", f"{cost['seconds']:,.1f}", price)
-    console.print(table)
+    console.print(_cost_table(told["cost"]))
     if reasons := told["failures"]:
         console.print(
             "stopped by: " + " · ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in reasons.items())
@@ -156,6 +157,21 @@ def _print(console: Console, told: dict[str, Any]) -> None:
         from triptych.cli.truth import print_truth
 
         print_truth(console, told["truth"])
+
+
+def _cost_table(costs: dict[str, Any]) -> Table:
+    """What each role's calls cost; tokens where a model behind any role told them."""
+    tokens = [key for key in ("tokens_in", "tokens_out") if any(cost[key] for cost in costs.values())]
+    heads = ["role", "calls", "model-seconds", "price", *(key.replace("_", " ") for key in tokens)]
+    table = Table(*heads, box=None, header_style="dim")
+    align_numbers(table)
+    for role, cost in costs.items():
+        price = "–" if cost["price"] is None else f"{cost['price']:,.2f}"
+        counted = ["–" if cost[key] is None else f"{cost[key]:,}" for key in tokens]
+        table.add_row(
+            role.replace("_", " "), f"{cost['calls']:,}", f"{cost['seconds']:,.1f}", price, *counted
+        )
+    return table
 
 
 def _print_requests(console: Console, told: dict[str, Any]) -> None:

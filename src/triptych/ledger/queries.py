@@ -76,11 +76,13 @@ class SceneFacts:
 
 @dataclass(frozen=True, slots=True)
 class RoleCost:
-    """What a role's calls cost, failed ones too. `price` is None where no call's price is known."""
+    """What a role's calls cost, failed ones too. Price and tokens are None where no call's are known."""
 
     calls: int = 0
     seconds: float = 0.0  # model-seconds
     price: float | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
 
 
 def specs(ledger: Ledger) -> dict[str, Spec]:
@@ -110,10 +112,14 @@ def scene_facts(ledger: Ledger, wanted: Sequence[str]) -> Iterator[SceneFacts]:
 def costs(ledger: Ledger) -> dict[RoleName, RoleCost]:
     """What each role has cost so far; a role that was never called isn't here."""
     call = schema.call.c
-    asked = select(call.role, func.count(), func.sum(call.seconds), func.sum(call.price))
+    sums = (func.sum(column) for column in (call.seconds, call.price, call.tokens_in, call.tokens_out))
+    asked = select(call.role, func.count(), *sums)
     with ledger.reading() as connection:
         rows = connection.execute(asked.group_by(call.role).order_by(call.role)).all()
-    return {role: RoleCost(calls, seconds, price) for role, calls, seconds, price in rows}
+    return {
+        role: RoleCost(calls, seconds, price, *(None if told is None else int(told) for told in tokens))
+        for role, calls, seconds, price, *tokens in rows  # PostgreSQL adds integers up to decimals
+    }
 
 
 def terms(ledger: Ledger) -> dict[RoleName, tuple[str, ...]]:
