@@ -48,7 +48,7 @@ def test_status_gives_the_keys_that_programs_read(
     triptych("mine", recipe_file())
     told = json.loads(triptych("status", "runs/small", "--json").stdout)
     assert tuple(told["funnel"]) == FUNNEL_STAGES
-    assert set(told["cost"]["editor"]) == {"calls", "seconds", "price"}
+    assert set(told["cost"]["editor"]) == {"calls", "seconds", "price", "tokens_in", "tokens_out"}
     assert all(isinstance(count, int) for count in told["failures"].values())
     assert told["funnel"]["attempts"] == told["cost"]["editor"]["calls"]
     strict = json.loads(triptych("status", "runs/small", "--json", "--set", "threshold=4.95").stdout)
