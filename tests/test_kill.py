@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from tests.cli.conftest import environment
@@ -52,7 +53,7 @@ def _data_set(out: Path) -> str:
 
 def _calls(out: Path) -> int:
     try:
-        with sqlite3.connect(f"file:{out / 'ledger.sqlite'}?mode=ro", uri=True) as connection:
+        with closing(sqlite3.connect(f"file:{out / 'ledger.sqlite'}?mode=ro", uri=True)) as connection:
             return int(connection.execute("SELECT count(*) FROM call").fetchone()[0])
     except sqlite3.OperationalError:
         return 0

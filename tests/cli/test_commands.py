@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -256,7 +257,7 @@ def _wait_for_calls(ledger: Path, role: str, count: int) -> None:
     while time.monotonic() < until:
         if ledger.exists():
             try:
-                with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as connection:
+                with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as connection:
                     query = "SELECT count(*) FROM call WHERE role = ?"
                     if connection.execute(query, (role,)).fetchone()[0] >= count:
                         return

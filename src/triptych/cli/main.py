@@ -26,9 +26,14 @@ from triptych.cli.arguments.validator import add_validator
 from triptych.errors import UserError, WorkFailed
 
 
+def run() -> int:
+    """The command as a process of its own; returns its exit code."""
+    gc.disable()  # facts that are read live as long as the command: looking for garbage is a tenth of it
+    return main()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    gc.disable()  # facts that are read live as long as the command: looking for garbage is a tenth of it
     parsed = _parser().parse_args(arguments)
     try:
         code: int = parsed.command(parsed)
@@ -74,4 +79,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())
