@@ -203,5 +203,6 @@ def test_comparisons_and_findings_are_those_that_raters_stand_by(ledger: Ledger)
 def test_a_scene_has_its_calls_and_says_that_it_changed(ledger: Ledger) -> None:
     ledger.record([call("one", scene="s"), call("two", number=7, scene="t"), call("three", number=9)])
     assert [made.job_id for made in queries.calls_of_scene(ledger, "s")] == ["one"]
-    assert queries.scenes_called_since(ledger, 2) == ({"t"}, 9.0)
-    assert queries.scenes_called_since(ledger, 10) == (set(), 10)
+    assert queries.calls_by_scene(ledger) == {"s": (1, 1.0), "t": (1, 7.0)}  # "three" belongs to no scene
+    ledger.record([call("four", number=8, scene="s")])
+    assert queries.calls_by_scene(ledger)["s"] == (2, 8.0)
