@@ -77,6 +77,9 @@ class Canaries:
     _trusted_until: float = 0.0
     _begun: bool = False
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _out: int = 0  # verdicts asked for and not given yet
+    _changed: bool = False
+    _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._pairs = list(self.known.pairs)
@@ -89,13 +92,35 @@ class Canaries:
                 self._trusted_until = began
 
     async def before(self) -> None:
-        """Ahead of a verdict: at the start of a command, whether the judge is the one that began the run."""
-        if self._begun or not self._pairs:
-            return
-        async with self._lock:
-            if not self._begun:
-                await self._check()
-                self._begun = True
+        """Ahead of a verdict: at the start of a command, whether the judge is the one that began the run.
+
+        No more are asked for than until the next check: canaries would wait behind all that is. Every call is
+        followed by one of `answered`. Raises Stopping where the judge turns out to be another.
+        """
+        if self._pairs and not self._begun:
+            async with self._lock:
+                if not self._begun:
+                    await self._check()
+                    self._begun = True
+        while self._full() and not self._changed:
+            self._moved.clear()
+            await self._moved.wait()
+        if self._changed:
+            raise Stopping
+        self._out += 1
+
+    def answered(self) -> None:
+        """A verdict that was asked for is given, or never will be."""
+        self._out -= 1
+        self._moved.set()
+
+    def _full(self) -> bool:
+        recipe = self.plan.recipe.canaries
+        if not recipe.pairs:
+            return False
+        if not self._pairs:
+            return self._out >= max(recipe.pairs, recipe.after)
+        return self._out + self._since >= recipe.every
 
     async def after(self, pair: Pair, facts: Iterable[Fact]) -> None:
         """A verdict was given: choose canaries once there are enough, check when it is time."""
@@ -137,6 +162,7 @@ class Canaries:
     async def _check(self) -> None:
         began = time.time()
         self._since = 0
+        self._moved.set()
         number, self._checks = self._checks, self._checks + 1
         try:
             said = await asyncio.gather(*(self._ask(pair, number) for pair in self._pairs))
@@ -150,6 +176,8 @@ class Canaries:
         if found.within(tolerance):
             self._trusted_until = began
             return
+        self._changed = True
+        self._moved.set()
         raise JudgeChanged(
             f"the validator doesn't answer its canaries as it did: {found.distance:.2f} points apart on"
             f" average over {found.answered} answers ({tolerance:.2f} allowed), {found.unanswered} not given",

@@ -347,7 +347,11 @@ class Miner:
         job = JudgeJob(judge_job_id(subject, spec, first), role, *asked, first, repeats)
         if role == "validator":
             await self._canaries.before()
-        done = await self._asker.ask(job, scene.calls.get(job.id))
+        try:
+            done = await self._asker.ask(job, scene.calls.get(job.id))
+        finally:
+            if role == "validator":
+                self._canaries.answered()
         facts = done.facts
         if done.outcome != "made":
             facts = unjudged(job, spec, done.reason or done.outcome)
