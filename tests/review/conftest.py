@@ -39,7 +39,8 @@ def mined(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(mined: Path, tmp_path: Path) -> Path:
     """A copy of the finished run, for this test alone."""
-    return Path(shutil.copytree(mined, tmp_path / "run"))
+    ignored = shutil.ignore_patterns(".cache")  # that a page over the same run has kept
+    return Path(shutil.copytree(mined, tmp_path / "run", ignore=ignored))
 
 
 @contextmanager

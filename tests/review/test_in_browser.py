@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.mining.test_loop import recipe
-from tests.review.conftest import mine_apart, serving, shot, when
+from tests.review.conftest import mine_apart, serving, shot, until, when
 from tests.review.hostile import HOSTILE
 from triptych.recipe import RoleRecipe
 from triptych.runs import mine, open_run
@@ -77,9 +77,12 @@ def test_the_grid_is_walked_by_keyboard_and_holds_few_cards(opened: Open, url: s
     page.wait_for_selector(".card [data-id]")
     total = int(page.inner_text(".found [role=status]").split()[0].replace(",", ""))
     assert page.locator(".card").count() < total  # only those in sight exist
-    for _ in range(30):
+
+    def walked_far() -> bool:  # as a person does: on, until it is there
         page.keyboard.press("ArrowDown")
-    when(page, "document.activeElement.dataset.place > 10")
+        return bool(page.evaluate("document.activeElement.dataset.place > 10"))
+
+    until(walked_far)
     assert page.evaluate("scrollY") > 0
     page.keyboard.press("Enter")
     page.wait_for_selector(".triplet")
