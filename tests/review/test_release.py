@@ -44,6 +44,7 @@ def test_an_export_is_refused_below_the_precision_required(
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.xfail(strict=True, reason="open: a wider selection is exported on an earlier spot check")
 def test_an_export_that_people_found_good_says_so_on_its_card(
     triptych: Triptych, run: Path, tmp_path: Path
 ) -> None:
