@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Triptych, environment, one_line, recipe_file, triptych
-from triptych.errors import RecipeError
+from triptych.errors import RecipeError, RunError
 from triptych.ledger.run import RunFolder
 from triptych.recipe import Recipe, load_recipe
 from triptych.records import Call
@@ -53,7 +53,7 @@ def pre_empt(recipe: Path, part: int, out: Path, by: signal.Signals) -> None:
             try:
                 if calls(out) > 4:
                     break
-            except Exception:  # noqa: BLE001  (the ledger is being made)
+            except RunError:  # the ledger is being made
                 pass
             time.sleep(0.02)
         process.send_signal(by)

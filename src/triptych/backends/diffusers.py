@@ -143,13 +143,7 @@ class _Pipeline(Generic[R]):
             need(self._role, "bitsandbytes")
             options["quantization_config"] = _quantisation(diffusers, torch, settings)
         with loading(self._role, settings.model):
-            try:
-                pipeline = diffusers.DiffusionPipeline.from_pretrained(settings.model, **options)
-            except ImportError as error:
-                told = " ".join(str(error).split())[:200]
-                raise UserError(
-                    f"{self._role}: {settings.model} needs more than is installed: {told}"
-                ) from None
+            pipeline = diffusers.DiffusionPipeline.from_pretrained(settings.model, **options)
             self._capabilities(type(pipeline).__name__)
             pipeline.set_progress_bar_config(disable=True)
             self._add_adapters(pipeline)

@@ -107,18 +107,10 @@ class LocalChat:
         if settings.offload != "none":
             options["device_map"] = "auto"
         with loading(self._role, settings.model):
-            try:
-                processor = transformers.AutoProcessor.from_pretrained(
-                    settings.model, revision=settings.revision
-                )
-                model = transformers.AutoModelForImageTextToText.from_pretrained(
-                    settings.model, revision=settings.revision, **options
-                )
-            except ImportError as error:
-                told = " ".join(str(error).split())[:200]
-                raise UserError(
-                    f"{self._role}: {settings.model} needs more than is installed: {told}"
-                ) from None
+            processor = transformers.AutoProcessor.from_pretrained(settings.model, revision=settings.revision)
+            model = transformers.AutoModelForImageTextToText.from_pretrained(
+                settings.model, revision=settings.revision, **options
+            )
             if "device_map" not in options:
                 model.to(device)
         return Held(_Talking(model.eval(), processor, _grammars(processor, model)), device)

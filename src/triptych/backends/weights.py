@@ -197,12 +197,15 @@ def release(key: str) -> None:
 
 @contextmanager
 def loading(role: str, model: str) -> Iterator[None]:
-    """Tell what fails while weights are read in one line."""
+    """Tell in one line what fails while weights are read: UserError for what is missing, else WorkFailed."""
     try:
         yield
     except (OSError, ValueError, KeyError) as error:  # what from_pretrained raises on files that don't fit
         told = " ".join(str(error).split())[:300]
         raise WorkFailed(f"{role}: {model} can't be loaded: {told}") from error
+    except ImportError as error:  # a model's own needs, e.g. torchvision
+        told = " ".join(str(error).split())[:200]
+        raise UserError(f"{role}: {model} needs more than is installed: {told}") from None
     except importlib.import_module("torch").OutOfMemoryError:
         raise WorkFailed(
             f"{role}: {model} doesn't fit into the GPU's memory: set residency: phased, offload: model, or"

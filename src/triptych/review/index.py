@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.records import Json
-from triptych.review.filters import VALUES, Filter
+from triptych.review.filters import NUMBERS, VALUES, Filter
 from triptych.review.rows import HELD_AS_DERIVED, STAGES, Row
 from triptych.validator.rule import Rule
 
@@ -233,18 +233,7 @@ def plain(table: Table, places: Iterable[int]) -> list[dict[str, Json]]:
 
 def _plain(table: Table, place: int) -> dict[str, Json]:
     row, columns = table.rows[place], table.columns[place]
-    numbers: dict[str, Json] = {
-        name: _number(columns[name])
-        for name in (
-            "score",
-            "adherence",
-            "aesthetics",
-            "soft_adherence",
-            "soft_aesthetics",
-            "disagreement",
-            "margin",
-        )
-    }
+    numbers: dict[str, Json] = {name: _number(columns[name]) for name in NUMBERS}
     return numbers | {
         "id": row.id,
         "kind": row.kind,
